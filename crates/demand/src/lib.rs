@@ -1,0 +1,1 @@
+//! Differentiated-products demand: BLP estimation, Bertrand-Nash prices, welfare.

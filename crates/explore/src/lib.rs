@@ -1,0 +1,1 @@
+//! Exploration of models: forecast scores and baselines, designs, sensitivity, attribution.

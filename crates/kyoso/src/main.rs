@@ -1,0 +1,3 @@
+//! The `kyoso` command.
+
+fn main() {}

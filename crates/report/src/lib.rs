@@ -1,0 +1,1 @@
+//! Tables, manifest and report of a Kyoso run.
