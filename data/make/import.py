@@ -1,0 +1,484 @@
+#!/usr/bin/env python3
+"""Facts to the record of the pack: `python3 data/make/import.py FACTS [PACK]`.
+
+FACTS holds the folders macro, autos, asean, tech with tables as their READMEs describe them; PACK is this
+project's data folder. Run by hand when facts change; nothing in the project needs FACTS to build, run or
+pass its tests. Each mapping below is a rule of precedence or of translation, in the order of the tables.
+Estimates are not made here but by the program itself at load (crates/model/src/world/fill.rs).
+"""
+import csv, os, re, sys
+from collections import defaultdict
+
+FACTS = sys.argv[1]
+PACK = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(__file__), "..")
+BASE = 2023
+TAIL = ["known_from", "source", "basis", "note"]
+used_sources = {}
+
+
+def rows(path):
+    with open(os.path.join(FACTS, path), encoding="utf-8", newline="") as f:
+        yield from csv.DictReader(f)
+
+
+def key_of(text):
+    """A citation key: the text itself where it is one, a slug of it where it is prose."""
+    text = text.strip() or "UNSTATED"
+    if re.fullmatch(r"[A-Za-z0-9_+.\-]+", text):
+        for part in text.split("+"):
+            used_sources.setdefault(part, "")
+        return text
+    words = re.findall(r"[A-Za-z0-9]+", text)
+    slug = "_".join(words)[:40].strip("_").upper()
+    used_sources.setdefault(slug, text)
+    return slug
+
+
+BASIS = {"measured": "measured", "literature": "literature", "estimate": "estimate", "recalled": "recalled",
+         "reported": "literature", "derived": "estimate"}
+
+
+def basis_of(text):
+    text = text.strip()
+    if text.startswith("IEA rounded"):
+        return "measured"
+    return BASIS.get(text, "estimate")
+
+
+def num(text):
+    text = (text or "").strip()
+    if not text:
+        return ""
+    value = float(text)
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def tail(row, known, note=None):
+    note = row.get("note", "") if note is None else note
+    return [str(known), key_of(row.get("source", "")), basis_of(row.get("basis", "")), " ".join(note.split())]
+
+
+def first_of(body, key):
+    """The first row of each key, where a source tells the same thing twice."""
+    kept = {}
+    for row in body:
+        kept.setdefault(tuple(row[:key]), row)
+    return list(kept.values())
+
+
+def write(name, header, body, key):
+    """Sorts by the first `key` columns; a key that stands twice is an error of this script."""
+    def order(row):
+        return [(0, float(x)) if re.fullmatch(r"-?\d+(\.\d+)?", x) else (1, x) for x in row]
+    body = sorted(body, key=lambda row: order(row[:key]) + order(row[key:]))
+    seen = set()
+    for row in body:
+        assert len(row) == len(header) + 4, (name, row)
+        k = tuple(row[:key])
+        assert k not in seen, (name, "twice", k)
+        seen.add(k)
+    with open(os.path.join(PACK, "record", name + ".csv"), "w", encoding="utf-8", newline="") as f:
+        w = csv.writer(f, lineterminator="\n")
+        w.writerow(header + TAIL)
+        w.writerows(body)
+    print(f"{name}: {len(body)} rows")
+
+
+# Countries, people, income
+regions = list(rows("macro/regions.csv"))
+ISO = {r["iso3"] for r in regions}
+NAMES = {}
+for r in regions:
+    for column in ("name", "iamc_name", "owid_name", "iea_name", "iea_ev_name"):
+        if r[column]:
+            NAMES[r[column].lower()] = r["iso3"]
+NAMES.update({"usa": "USA", "korea": "KOR", "turkiye": "TUR", "viet nam": "VNM", "united kingdom": "GBR", "world": "WLD",
+              "eu27": "EU27", "australia_nz": "Oceania", "middle east": "Middle East", "africa": "Africa", "south korea": "KOR"})
+write("countries", ["iso3", "name", "group", "iamc_name", "asean", "currency"],
+      [[r["iso3"], r["name"], r["group"], r["iamc_name"], r["asean"], r["currency"], "2023", "ISO3166+SSP2024", "literature", ""]
+       for r in regions], 1)
+for s in ("ISO3166", "SSP2024"):
+    used_sources.setdefault(s, "")
+
+
+def scenario_year(r):
+    return "2024" if r["scenario"].startswith("SSP") else r["year"]
+
+
+write("population", ["iso3", "scenario", "year", "population"],
+      [[r["iso3"], r["scenario"], r["year"], num(r["population"])] + tail(r, scenario_year(r), "") for r in rows("macro/population.csv")], 3)
+write("gdp", ["iso3", "scenario", "year", "gdp_ppp_bn"],
+      [[r["iso3"], r["scenario"], r["year"], num(r["gdp_ppp_bn_2021intd"])] + tail(r, scenario_year(r), "") for r in rows("macro/gdp.csv")], 3)
+write("gini", ["iso3", "year", "gini_income_equivalent"],
+      [[r["iso3"], r["year"], num(r["gini_income_equivalent"])] + tail(r, r["year"]) for r in rows("macro/gini.csv")], 1)
+deflator = {int(r["year"]): float(r["value"]) / 100 for r in rows("macro/deflator.csv") if r["series"] == "us_gdp_deflator"}
+write("deflator", ["year", "usd_deflator"],
+      [[r["year"], repr(float(r["value"]) / 100)] + tail(r, r["year"]) for r in rows("macro/deflator.csv") if r["series"] == "us_gdp_deflator"], 1)
+
+# Energy: annual rows only; nominal US dollars to dollars of 2023
+CARRIER = {"petrol": "gasoline", "petrol_regulated": "gasoline", "diesel": "diesel", "electricity_household": "electricity"}
+prices = {}
+for r in rows("macro/energy_prices.csv"):
+    if r["carrier"] in CARRIER and r["period"].isdigit() and len(r["period"]) == 4 and r["iso3"] in ISO:
+        year = int(r["year"])
+        if year > BASE:
+            continue
+        key = (r["iso3"], str(year), CARRIER[r["carrier"]])
+        row = list(key) + [repr(round(float(r["value"]) / deflator[year], 4))] + tail(r, year)
+        # The regulated grade is what most people buy, so it goes before the market price.
+        if key not in prices or r["carrier"] == "petrol_regulated":
+            prices[key] = row
+# Electricity is one value a country (mean of 2023-2026): it stands for 2023.
+for r in rows("macro/energy_prices.csv"):
+    if r["carrier"] == "electricity_household" and r["iso3"] in ISO:
+        prices.setdefault((r["iso3"], "2023", "electricity"), [r["iso3"], "2023", "electricity", repr(round(float(r["value"]), 4))] + tail(r, 2023))
+write("fuel_prices", ["iso3", "year", "carrier", "price_usd2023"], list(prices.values()), 3)
+crude = []
+for r in rows("macro/energy_prices.csv"):
+    if r["carrier"] == "crude_brent" and int(r["year"]) <= BASE:
+        crude.append(["history", r["year"], repr(round(float(r["value"]) / deflator[int(r["year"])], 2))] + tail(r, r["year"]))
+    if r["carrier"] == "crude_path:kyoso_reference" and int(r["year"]) > BASE:
+        crude.append(["reference", r["year"], num(r["value"])] + tail(r, 2024))
+write("crude_price", ["path", "year", "price_usd2023_per_bbl"], crude, 2)
+write("grid", ["iso3", "scenario", "year", "gco2e_per_kwh"],
+      [[r["iso3"], r["scenario"], r["year"], num(r["gco2e_per_kwh"])] + tail(r, r["year"] if r["scenario"] == "history" else 2024, "")
+       for r in rows("macro/grid.csv") if r["level"] == "country" and r["gco2e_per_kwh"] and r["iso3"] in ISO], 3)
+
+# Sales and production: the preferred row of a key is the series, the other stays visible
+sales, superseded = [], []
+for r in rows("autos/sales.csv"):
+    if r["iso3"] not in ISO:
+        continue
+    head = [r["iso3"], r["year"], r["vehicle_class"], num(r["units"])]
+    if r["preferred"] == "1":
+        sales.append(head + [r["measure"], r["scope"]] + tail(r, r["year"]))
+    else:
+        superseded.append(head + [r["measure"], "another source is preferred (see README of the pack)"] + tail(r, r["year"]))
+write("sales", ["iso3", "year", "vehicle_class", "units", "measure", "scope"], sales, 3)
+write("sales_superseded", ["iso3", "year", "vehicle_class", "units", "measure", "why"], superseded, 3)
+# Both editions of the organisation hold 2019: the later one is used.
+by_region = {(r["region"], r["year"], r["vehicle_class"]): r for r in sorted(rows("autos/sales_regions.csv"), key=lambda r: r["source"])}
+write("sales_regions", ["region", "year", "vehicle_class", "units"],
+      [[r["region"], r["year"], r["vehicle_class"], num(r["units"])] + tail(r, r["year"], "") for r in by_region.values()], 3)
+write("production", ["iso3", "year", "vehicle_class", "units"],
+      [[r["iso3"], r["year"], r["vehicle_class"], num(r["units"])] + tail(r, r["year"])
+       for r in rows("autos/production.csv") if r["iso3"] in ISO and r["units"]], 3)
+
+# Stock: anchors for four-wheelers; counts that include two-wheelers are kept but not used
+people = {(r["iso3"], r["year"]): float(r["population"]) for r in rows("macro/population.csv") if r["scenario"] == "history"}
+anchors, unused, private = {}, [], {}
+SD = {"measured": 0.08, "literature": 0.10, "estimate": 0.15, "recalled": 0.22}
+for r in rows("autos/stock.csv"):
+    if r["iso3"] not in ISO or int(r["year"]) > BASE or not r["value"]:
+        continue
+    value = float(r["value"])
+    if r["unit"] == "per_1000_people":
+        value *= people.get((r["iso3"], r["year"]), float("nan")) / 1000
+    if value != value or value <= 0:
+        continue
+    basis = basis_of(r["basis"])
+    cls = r["vehicle_class"]
+    if cls in ("cars_trucks_buses", "total"):
+        key = (r["iso3"], r["year"], "total_4w")
+        sd = SD[basis] * (1.5 if cls == "cars_trucks_buses" else 1)
+        row = list(key) + [repr(round(value)), repr(round(sd, 3))] + tail(r, r["year"])
+        if key in anchors and float(anchors[key][4]) <= sd:
+            unused.append(row[:4] + ["a better count of the same year is used"] + row[5:])
+        else:
+            if key in anchors:
+                old = anchors[key]
+                unused.append(old[:4] + ["a better count of the same year is used"] + old[5:])
+            anchors[key] = row
+    elif cls == "private_vehicles" and r["unit"] == "vehicles":
+        # Breaks named in the README: Germany 2007, Lithuania 2014, Colombia unusable, USA 2010-2021.
+        bad = r["iso3"] == "COL" or (r["iso3"] == "USA") or (r["iso3"] == "DEU" and int(r["year"]) <= 2007) or (r["iso3"] == "LTU" and int(r["year"]) <= 2014)
+        key = (r["iso3"], r["year"], "private_light")
+        if not bad and key not in private:
+            private[key] = list(key) + [repr(round(value)), "0.05"] + tail(r, r["year"], "")
+    else:
+        unused.append([r["iso3"], r["year"], cls, repr(round(value)), "not four-wheelers alone, or a part of them"] + tail(r, r["year"], ""))
+for r in rows("autos/stock_base2023.csv"):
+    key = (r["iso3"], r["year"], "total_4w")
+    if r["iso3"] in ISO and key not in anchors:
+        anchors[key] = list(key) + [num(r["units"]), repr(SD[basis_of(r["basis"])] * (0.6 if basis_of(r["basis"]) == "estimate" else 0.8))] + tail(r, r["year"])
+write("stock", ["iso3", "year", "vehicle_class", "vehicles", "relative_sd"], list(anchors.values()) + list(private.values()), 3)
+dedup = {}
+for row in unused:
+    dedup.setdefault(tuple(row[:4]), row)
+write("stock_superseded", ["iso3", "year", "vehicle_class", "vehicles", "why"], list(dedup.values()), 4)
+
+# Electrified sales: national registrations, then associations, then IEA (two significant figures)
+electrified, electrified_out = {}, {}
+
+
+def offer(rank, row, why):
+    key = tuple(row[:5])
+    if key not in electrified:
+        electrified[key] = (rank, row)
+    else:
+        old_rank, old = electrified[key]
+        first, second = (row, old) if rank < old_rank else (old, row)
+        electrified[key] = (min(rank, old_rank), first)
+        electrified_out.setdefault(tuple(second[:6]), second[:6] + [why] + second[6:])
+
+
+def national_rank(source):
+    if re.search(r"land transport|JPJ|LTA|LTO|NESDC", source):
+        return 0
+    return 1 if re.search(r"FTI|Gaikindo|MAA|CAMPI|Autolife", source) else 2
+
+
+for r in rows("asean/ev_sales.csv"):
+    if r["iso3"] not in ISO or "IEA" in r["source"] and "derived" not in r["source"] or not r["units"] or int(r["year"]) > BASE:
+        continue
+    if r["powertrain"] in ("BEV", "PHEV", "HEV", "FCEV") and "2-3" not in r["vehicle_class"] and "misprint" not in r["note"] and r["units"] != "78314":
+        cls = "car" if r["vehicle_class"].startswith("car") else r["vehicle_class"]
+        # Members only of the Malaysian association leave out Tesla: the register goes before it.
+        offer(national_rank(r["source"]) + (2 if "part" in r["note"].lower() or "month" in r["note"].lower() else 0),
+              [r["iso3"], r["year"], cls, r["powertrain"], "sales", num(r["units"])] + tail(r, r["year"]),
+              "registrations go before association figures, these before IEA")
+for r in rows("autos/ev_sales.csv"):
+    if r["measure"] in ("sales", "stock") and r["vehicle_class"] in ("car", "van", "bus", "truck") and r["powertrain"] in ("BEV", "PHEV", "FCEV") and r["value"]:
+        offer(5, [r["iso3"], r["year"], r["vehicle_class"], r["powertrain"], r["measure"], num(r["value"])] + tail(r, r["year"]),
+              "registrations go before association figures, these before IEA")
+write("electrified", ["iso3", "year", "vehicle_class", "powertrain", "measure", "units"], [row for _, row in electrified.values()], 5)
+write("electrified_superseded", ["iso3", "year", "vehicle_class", "powertrain", "measure", "units", "why"], list(electrified_out.values()), 6)
+DENOMINATOR = {"THA": "all", "ISR": "all", "USA": "light_duty", "CAN": "light_duty", "MEX": "light_duty"}
+write("plugin_share", ["iso3", "year", "share", "denominator"],
+      [[r["iso3"], r["year"], num(r["value"]), DENOMINATOR.get(r["iso3"], "passenger")] + tail(r, r["year"])
+       for r in rows("autos/ev_sales.csv") if r["measure"] == "sales_share" and r["vehicle_class"] == "car" and r["powertrain"] == "EV"], 2)
+
+# Powertrain mix of new cars; HEV of the European series holds mild hybrids
+MIX = {"HEV": "HEV", "HEV+MHEV": "HEV", "ICE-diesel": "ICE-diesel", "ICE-diesel (and gas)": "ICE-diesel", "ICE-gasoline": "ICE-gasoline",
+       "ICE-gasoline+flex": "ICE-gasoline", "flex-fuel": "flex-fuel", "CNG": "CNG", "LPG": "CNG", "LPG, CNG, other": "CNG", "BEV": "BEV", "PHEV": "PHEV"}
+mix = {}
+for r in rows("autos/powertrain_mix.csv"):
+    code = MIX.get(r["powertrain"])
+    if not code or (r["iso3"] not in ISO and r["iso3"] != "EU27") or int(r["year"]) > BASE or not r["share"]:
+        continue
+    key = (r["iso3"], r["year"], code)
+    note = r["note"] + (" (with mild hybrids)" if "MHEV" in r["powertrain"] else "")
+    mix.setdefault(key, list(key) + [num(r["share"])] + tail(r, r["year"], note))
+write("powertrain_mix", ["iso3", "year", "powertrain", "share"], list(mix.values()), 3)
+
+# Segments: words of the sources to six segments. "car_all" is split small and medium, "light_truck_all" SUV, pickup, van and MPV, by stated weights
+WORDS = {"LCGC_small": {"small": 1}, "MPV": {"mpv": 1}, "MPV_and_other": {"mpv": 1}, "MPV_van": {"mpv": .5, "van": .5}, "PPV": {"suv": 1}, "SUV": {"suv": 1},
+         "SUV_and_offroad": {"suv": 1}, "SUV_large": {"suv": 1}, "SUV_medium": {"suv": 1}, "SUV_small": {"suv": 1}, "car_all": {"small": .45, "medium": .55},
+         "commercial": {"van": .6, "pickup": .4}, "compact": {"medium": 1}, "dual_purpose_SUV": {"suv": 1}, "hatch": {"small": 1}, "kei": {}, "kei_commercial": {"van": 1},
+         "kei_passenger": {"small": 1}, "light_truck_all": {}, "lower_medium": {"medium": 1}, "luxury": {"medium": 1}, "medium": {"medium": 1}, "medium_C": {"medium": 1},
+         "medium_D": {"medium": 1}, "mini": {"small": 1}, "minivan": {"mpv": 1}, "other": {"medium": .5, "van": .5}, "pickup": {"pickup": 1},
+         "pickup_light_truck": {"pickup": .7, "van": .3}, "pickup_van": {"pickup": .5, "van": .5}, "sedan": {"medium": 1}, "sedan_hatch": {"medium": .5, "small": .5},
+         "sedan_wagon": {"medium": 1}, "small": {"small": 1}, "small_A": {"small": 1}, "small_AB": {"small": 1}, "small_B": {"small": 1}, "small_hatch": {"small": 1},
+         "small_hatch_sedan": {"small": 1}, "small_medium": {"small": .5, "medium": .5}, "small_sedan_hatch": {"small": 1}, "sport": {"medium": 1}, "supermini": {"small": 1},
+         "upper_medium": {"medium": 1}, "van": {"van": 1}, "van_MPV": {"van": .6, "mpv": .4}, "van_utility": {"van": 1}}
+CAR_SPLIT = {"USA": (.10, .90), "KOR": (.25, .75), "CHN": (.30, .70), "MEX": (.70, .30), "AUS": (.45, .55)}
+groups = defaultdict(list)
+for r in rows("autos/segments.csv"):
+    if int(r["year"]) in (BASE - 1, BASE) and r["iso3"] in ISO:
+        groups[r["iso3"], r["year"]].append(r)
+segments = []
+for (iso3, year), group in sorted(groups.items()):
+    # Where a country has two lists of one year, the one with more segments is used.
+    by_source = defaultdict(list)
+    for r in group:
+        by_source["%s/%s" % (r["source"], r["basis"])].append(r)
+    group = max(by_source.values(), key=lambda rs: (len([r for r in rs if WORDS.get(r["segment"])]), rs[0]["basis"]))
+    share = defaultdict(float)
+    for r in group:
+        weights = dict(WORDS.get(r["segment"], {}))
+        if r["segment"] == "car_all" and iso3 in CAR_SPLIT:
+            weights = dict(zip(("small", "medium"), CAR_SPLIT[iso3]))
+        for s, w in weights.items():
+            share[s] += w * float(r["share"])
+    total = sum(share.values())
+    if total < 0.8 or len(share) < 3:
+        continue
+    note = "words of the source mapped to six segments, heavy vehicles left out, scaled to one"
+    last = 1.0
+    keys = [s for s in ("small", "medium", "suv", "mpv", "pickup", "van") if share[s] > 0]
+    for s in keys:
+        value = round(share[s] / total, 4) if s != keys[-1] else round(last, 4)
+        last -= value
+        worst = "recalled" if any(r["basis"] == "recalled" for r in group) else "estimate"
+        segments.append([iso3, year, s, repr(value), str(BASE), key_of(group[0]["source"]), worst, note])
+write("segments", ["iso3", "year", "segment", "share"], segments, 3)
+
+# Origins of brands: the latest list of a country; lumps are shared out over the origins they name
+LUMPS = {"EUR/USA/other": {"EUR": .85, "USA": .1, "other": .05}, "EUR+KOR+other": {"EUR": .6, "KOR": .3, "other": .1},
+         "EUR+KOR+IND+other": {"EUR": .6, "KOR": .25, "IND": .1, "other": .05}, "not split": {"other": 1}}
+origins = []
+by_scope = defaultdict(list)
+for r in rows("autos/groups_sales.csv"):
+    if r["maker_group"] == "ALL" and r["scope"] in ISO and r["measure"] == "sales" and r["share"] and int(r["year"]) == BASE:
+        by_scope[r["scope"]].append(r)
+for scope, group in sorted(by_scope.items()):
+    share = defaultdict(float)
+    for r in group:
+        for origin, weight in LUMPS.get(r["origin"], {r["origin"]: 1}).items():
+            share[origin] += weight * float(r["share"])
+    missing = 1 - sum(share.values())
+    if scope == "VNM":  # VinFast and the association's other members are the rest
+        share["ASEAN"] += missing * 0.55
+        share["CHN"] += missing * 0.10
+        share["EUR"] += missing * 0.35
+    elif scope == "RUS":
+        share["other"] += missing * 0.85
+        share["EUR"] += missing * 0.15
+    else:
+        share["other"] += max(0.0, missing)
+    total = sum(share.values())
+    basis = "recalled" if any(r["basis"] == "recalled" for r in group) else "estimate" if any(r["basis"] == "estimate" for r in group) or missing > .05 else group[0]["basis"]
+    note = "lumps of the source shared out; what is not listed is other"
+    for origin, value in sorted(share.items()):
+        if value > 0:
+            origins.append([scope, str(BASE), "all", origin, repr(round(value / total, 6)), str(BASE), key_of(group[0]["source"]), basis_of(basis), note])
+brand = defaultdict(lambda: defaultdict(float))
+brand_source = {}
+for r in rows("asean/brand_sales.csv"):
+    if r["year"] == str(BASE) and r["powertrain"] == "BEV" and r["brand"] not in ("TOTAL", "SUBTOTAL") and r["maker_group"] != "SUBTOTAL" and r["period"] == "full year" and r["units"] and r["iso3"] in ISO:
+        brand[r["iso3"]][r["origin"] if r["origin"] in ("JPN", "CHN", "KOR", "EUR", "USA", "ASEAN", "IND") else "other"] += float(r["units"])
+        brand_source[r["iso3"]] = r
+for iso3, counts in sorted(brand.items()):
+    total = sum(counts.values())
+    if len(counts) < 3 or counts["other"] > 0.25 * total:
+        continue
+    for origin, units in sorted(counts.items()):
+        if units > 0:
+            origins.append([iso3, str(BASE), "BEV", origin, repr(round(units / total, 6)), str(BASE), key_of(brand_source[iso3]["source"]), basis_of(brand_source[iso3]["basis"]), "brands of the country summed by origin of the badge"])
+write("origins", ["iso3", "year", "powertrain", "origin", "share"], origins, 4)
+
+# Technology: the compact defaults
+SEGMENT = {"city_car": "small", "sedan": "medium", "suv": "suv", "van_mpv": "mpv", "pickup": "pickup", "van": "van", "all": "all"}
+POWER = {"ICE-G": "ICE-gasoline", "ICE-D": "ICE-diesel", "FLEX": "flex-fuel"}
+PARAM = {"default_energy_use_real_world": "energy_mj_per_km", "default_fuel_use_real_world": "fuel_mj_per_km", "default_electricity_use_real_world": "electricity_mj_per_km",
+         "default_curb_mass": "curb_mass_kg", "default_battery_capacity": "battery_kwh", "default_motor_power": "motor_kw", "default_cost_glider": "cost_glider_usd",
+         "default_cost_powertrain": "cost_powertrain_usd", "default_cost_hybrid_adder": "cost_hybrid_adder_usd", "default_cost_edrive_per_kw": "cost_edrive_usd_per_kw",
+         "default_cost_fuel_cell_system_per_kw": "cost_fuel_cell_usd_per_kw", "default_markup_oem_and_dealer": "markup"}
+tech = {}
+for r in rows("tech/vehicle_tech.csv"):
+    name = PARAM.get(r["parameter"])
+    if name:
+        key = (SEGMENT[r["segment"]], POWER.get(r["powertrain"], r["powertrain"]), name, r["year"] or str(BASE))
+        tech[key] = list(key) + [num(r["value"]), r["unit"]] + tail(r, BASE)
+write("vehicle_tech", ["segment", "powertrain", "parameter", "year", "value", "unit"], list(tech.values()), 4)
+size = {}
+for r in rows("tech/vehicle_tech.csv"):
+    iso3 = NAMES.get(r["region"].lower())
+    if r["parameter"] == "battery_capacity_sales_average" and iso3 in ISO and r["year"] and int(r["year"]) <= BASE and r["powertrain"] == "BEV":
+        size.setdefault((iso3, r["year"]), [iso3, r["year"], num(r["value"])] + tail(r, r["year"]))
+write("battery_size", ["iso3", "year", "battery_kwh"], list(size.values()), 2)
+
+# Batteries
+pack = {}
+for r in rows("tech/battery.csv"):
+    if r["item"] == "pack_price_all_segments" and r["region"] == "World" and int(r["year"]) <= BASE:
+        money = re.match(r"USD(\d{4})", r["unit"])
+        year = int(money.group(1)) if money else BASE
+        value = float(r["value"]) / deflator[min(year, BASE)]
+        # The latest survey of a year's price is the one to use.
+        if r["year"] not in pack or year > pack[r["year"]][0]:
+            pack[r["year"]] = (year, [r["year"], repr(round(value, 1))] + tail(r, r["year"]))
+write("battery_price", ["year", "price_usd2023_per_kwh"], [row for _, row in pack.values()], 1)
+volume = []
+for r in rows("tech/battery.csv"):
+    if r["region"] == "World" and int(r["year"] or 0) <= BASE and r["item"] == "bev_car_battery_demand":
+        volume.append([r["year"], "light", num(r["value"])] + tail(r, r["year"]))
+    if r["region"] == "World" and r["item"] == "ev_battery_demand" and r["year"] == str(BASE):
+        volume.append([r["year"], "all_vehicles", num(r["value"])] + tail(r, r["year"]))
+own = {"source": "KYOSO_BATTERY", "basis": "recalled", "note": "order of magnitude; all vehicles less battery-electric cars leaves the first"}
+volume.append(["2023", "heavy", "90"] + tail(own, 2023))
+volume.append(["2023", "two_wheelers", "25"] + tail(own, 2023))
+volume.append(["2023", "storage", "185"] + tail(own, 2023))
+write("battery_volume", ["year", "application", "gwh"], volume, 2)
+chem = {}
+for r in rows("tech/battery.csv"):
+    if "share" in r["item"] and r["year"] and int(r["year"]) <= BASE and r["chemistry"]:
+        key = (r["region"], r["year"], r["item"], r["chemistry"])
+        chem.setdefault(key, list(key) + [num(r["value"])] + tail(r, r["year"]))
+write("battery_chemistry", ["region", "year", "item", "chemistry", "share"], list(chem.values()), 4)
+
+# Fuels and blends
+fuels = {}
+for r in rows("tech/fuels.csv"):
+    if r["parameter"] in ("lhv_mass", "density", "lhv_volume", "tailpipe_co2", "well_to_tank_ghg", "well_to_tank_ghg_mass", "land_use_change_ghg", "well_to_wheel_ghg"):
+        key = (r["fuel"], r["pathway"], r["region"], r["parameter"], r["year"] or str(BASE))
+        fuels.setdefault(key, list(key) + [num(r["value"]), r["unit"]] + tail(r, min(int(r["year"] or BASE), BASE)))
+write("fuels", ["fuel", "pathway", "region", "parameter", "year", "value", "unit"], list(fuels.values()), 5)
+blend = {("BRA", "ethanol", "2000"): .25, ("BRA", "ethanol", "2015"): .27, ("BRA", "biodiesel", "2008"): .03, ("BRA", "biodiesel", "2019"): .11, ("BRA", "biodiesel", "2023"): .12,
+         ("USA", "ethanol", "2010"): .09, ("USA", "ethanol", "2014"): .10, ("EU27", "ethanol", "2010"): .03, ("EU27", "ethanol", "2020"): .06, ("EU27", "biodiesel", "2010"): .05, ("EU27", "biodiesel", "2020"): .07,
+         ("IND", "ethanol", "2015"): .02, ("IND", "ethanol", "2022"): .10, ("IND", "ethanol", "2023"): .12, ("IND", "ethanol", "2026"): .20, ("THA", "ethanol", "2008"): .08, ("THA", "ethanol", "2015"): .13, ("THA", "biodiesel", "2012"): .05, ("THA", "biodiesel", "2020"): .07,
+         ("IDN", "biodiesel", "2013"): .10, ("IDN", "biodiesel", "2016"): .20, ("IDN", "biodiesel", "2020"): .30, ("IDN", "biodiesel", "2023"): .35, ("IDN", "biodiesel", "2025"): .40,
+         ("MYS", "biodiesel", "2015"): .07, ("MYS", "biodiesel", "2020"): .10, ("PHL", "ethanol", "2012"): .10, ("PHL", "biodiesel", "2009"): .02, ("PHL", "biodiesel", "2024"): .03, ("VNM", "ethanol", "2018"): .02,
+         ("CAN", "ethanol", "2011"): .05, ("CHN", "ethanol", "2010"): .02, ("ARG", "ethanol", "2016"): .12, ("ARG", "biodiesel", "2014"): .10, ("COL", "ethanol", "2010"): .08, ("COL", "biodiesel", "2010"): .10, ("GBR", "ethanol", "2021"): .08, ("GBR", "biodiesel", "2015"): .05}
+write("blends", ["iso3", "fuel", "year", "share", "announced"],
+      [[c, f, y, repr(v), str(min(int(y), 2024)), str(min(int(y), 2024)), "RECALLED_BLENDS", "recalled", "effective volume share, nationwide"] for (c, f, y), v in blend.items()], 3)
+used_sources["RECALLED_BLENDS"] = "National blend mandates and actual blends, from memory, unchecked"
+
+# Survival: both parameters of the newest study with a plausible shape (1.5 to 6)
+found = defaultdict(dict)
+for r in rows("tech/survival.csv"):
+    region = NAMES.get(r["region"].lower(), "")
+    cls = {"passenger_car": "light", "private_passenger": "light"}.get(r["vehicle_class"])
+    if region and cls and r["parameter"] in ("weibull_scale", "weibull_shape"):
+        found[region, cls, r["year"], r["basis"]][r["parameter"]] = r
+survival = {}
+for (region, cls, year, _), pair in sorted(found.items(), key=lambda item: item[0][2]):
+    if len(pair) == 2 and 1.5 <= float(pair["weibull_shape"]["value"]) <= 6 and region in ISO | {"Oceania", "Middle East"}:
+        survival[region, cls] = [region, cls, num(pair["weibull_scale"]["value"]), num(pair["weibull_shape"]["value"])] + tail(pair["weibull_scale"], year)
+survival["WLD", "light"] = ["WLD", "light", "19", "3.5", "2020", "KYOSO_SURVIVAL", "estimate", "where no study covers a country"]
+survival["WLD", "heavy"] = ["WLD", "heavy", "19", "3.5", "2020", "KYOSO_SURVIVAL", "estimate", "between medium and heavy trucks (20.5, 19.5) and buses (18.5)"]
+used_sources["KYOSO_SURVIVAL"] = "Own choice between the studies of the survival table"
+write("survival", ["region", "vehicle_class", "scale_years", "shape"], list(survival.values()), 2)
+km = {}
+for r in rows("autos/km.csv"):
+    if r["vehicle_class"] == "passenger" and r["iso3"] in ISO:
+        key = (r["iso3"], "light")
+        if key not in km or int(r["year"] or 0) > int(km[key][0]):
+            km[key] = (r["year"] or 0, list(key) + [num(r["value"])] + tail(r, r["year"] or BASE))
+write("annual_km", ["iso3", "vehicle_class", "km"], [row for _, row in km.values()], 2)
+write("fleet_age", ["iso3", "year", "vehicle_class", "average_age_years"],
+      first_of([[r["iso3"], r["year"], r["vehicle_class"], num(r["average_age_years"])] + tail(r, r["year"])
+                for r in rows("autos/fleet_age.csv") if int(r["year"]) <= BASE and r["iso3"] in ISO], 3), 3)
+points = {}
+for r in rows("tech/infrastructure.csv"):
+    iso3 = NAMES.get(r["region"].lower())
+    if r["topic"] == "public_chargers" and iso3 in ISO and r["value"] and int(r["year"]) <= BASE and not (iso3 == "BRA" and r["item"] == "fast" and r["year"] == "2023"):
+        points.setdefault((iso3, r["year"], r["item"]), [iso3, r["year"], r["item"], num(r["value"])] + tail(r, r["year"], ""))
+write("chargers", ["iso3", "year", "kind", "points"], list(points.values()), 3)
+write("ownership_prior", ["iso3", "parameter", "value"],
+      first_of([[r["iso3"], r["parameter"], num(r["value"])] + tail(r, r["year"] or 2007) for r in rows("autos/ownership_params.csv") if r["value"]], 2), 2)
+trade = {}
+for r in rows("autos/trade.csv"):
+    if r["unit"] == "vehicles" and int(r["year"]) <= BASE:
+        name = "used_trade" if r["condition"] == "used" else "new_trade"
+        trade.setdefault((name, r["exporter"], r["importer"], r["year"]), [r["exporter"], r["importer"], r["year"], num(r["value"])] + tail(r, r["year"]))
+for name in ("used_trade", "new_trade"):
+    write(name, ["exporter", "importer", "year", "units"], [row for key, row in trade.items() if key[0] == name], 3)
+write("two_wheelers", ["iso3", "year", "measure", "units"],
+      first_of([[r["iso3"], r["year"], r["measure"], num(r["units"])] + tail(r, r["year"]) for r in rows("autos/motorcycles.csv") if int(r["year"]) <= BASE], 3), 3)
+fx = {(r["currency"], int(r["year"])): float(r["value"]) for r in rows("macro/deflator.csv") if "exchange" in r["series"] or "fx" in r["series"].lower()}
+cash = {}
+for r in rows("autos/prices.csv"):
+    year = int(r["year"])
+    if r["iso3"] not in ISO or year > BASE:
+        continue
+    rate = 1.0 if r["unit"] == "USD" else fx.get((r["unit"], year))
+    if not rate:
+        continue
+    # Rates are units of the currency for a dollar; the euro's series may be its inverse.
+    usd = float(r["value"]) / rate / deflator[year]
+    cash.setdefault((r["iso3"], r["year"], r["what"], r["powertrain"]), [r["iso3"], r["year"], r["what"], r["powertrain"], repr(round(usd))] + tail(r, r["year"]))
+write("vehicle_prices", ["iso3", "year", "what", "powertrain", "price_usd2023"], list(cash.values()), 4)
+making = {}
+for r in rows("tech/manufacturing.csv"):
+    if r["value"]:
+        key = (r["stage"], r["item"], r["region"], r["year"] or str(BASE))
+        making.setdefault(key, list(key) + [num(r["value"]), r["unit"]] + tail(r, min(int(r["year"] or BASE), BASE)))
+write("manufacturing", ["stage", "item", "region", "year", "value", "unit"], list(making.values()), 4)
+write("tariffs", ["importer", "exporter", "regime", "product", "year", "rate"],
+      first_of([[r["iso3"], r["partner"], r["regime"], r["product"], r["year"], num(r["rate"])] + tail(r, r["year"]) for r in rows("autos/tariffs.csv") if r["rate"] and r["iso3"]], 4), 4)
+
+bibliography = open(os.path.join(PACK, "sources.bib"), encoding="utf-8").read()
+for key, text in sorted(used_sources.items()):
+    if "{%s," % key not in bibliography:
+        print(f"sources.bib lacks {key}: {text}")
