@@ -229,7 +229,7 @@ pub struct World {
 impl World {
     /// Builds the world of the pack's own base year.
     pub fn build(record: &Record) -> Result<Self, Problems> {
-        Self::as_of(record, crate::BASE_YEAR)
+        Self::as_of(record, assemble::last_sales_year(record))
     }
 
     /// Builds the world from a record, with history ending in `base_year`.

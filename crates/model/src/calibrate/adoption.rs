@@ -9,7 +9,7 @@
 use super::mix::powertrain_shares;
 use crate::ids::{Drivers, Grid, POWERTRAINS, Powertrain, year_index};
 use crate::least_squares::solve;
-use crate::step::cost::{self, CostYear};
+use crate::step::cost::{self, CostYear, PriceLevel};
 use crate::world::World;
 
 /// Powertrains whose adoption is a state.
@@ -52,14 +52,14 @@ impl AdoptionLaw {
 }
 
 /// Generalised cost disadvantage in log-odds, by powertrain, of the average light vehicle of a country and year.
-fn economics(world: &World, costs: &CostYear, country: usize) -> [f64; POWERTRAINS] {
+fn economics(world: &World, level: &PriceLevel, costs: &CostYear, country: usize) -> [f64; POWERTRAINS] {
     let mut advantage = [0.0; POWERTRAINS];
     let mut weights = 0.0;
-    let slope = cost::log_odds_per_usd(world, country);
+    let slope = cost::log_odds_per_usd(&world.parameters, level, country);
     for (segment, &weight) in world.segment_share.row(country).iter().enumerate() {
-        let conventional = costs.generalised(world, country, segment, Powertrain::Gasoline.index());
+        let conventional = costs.generalised(level, world, country, segment, Powertrain::Gasoline.index());
         for (f, sum) in advantage.iter_mut().enumerate() {
-            *sum -= weight * slope * (costs.generalised(world, country, segment, f) - conventional);
+            *sum -= weight * slope * (costs.generalised(level, world, country, segment, f) - conventional);
         }
         weights += weight;
     }
@@ -68,7 +68,7 @@ fn economics(world: &World, costs: &CostYear, country: usize) -> [f64; POWERTRAI
 }
 
 /// Fits the law on the record up to the base year.
-pub fn fit(world: &World) -> AdoptionLaw {
+pub fn fit(world: &World, level: &PriceLevel) -> AdoptionLaw {
     let parameters = &world.parameters;
     let first = year_index(FIRST_RECORD_YEAR);
     let base = year_index(world.base_year);
@@ -87,7 +87,7 @@ pub fn fit(world: &World) -> AdoptionLaw {
         .map(|c| (first..=base).map(|year| powertrain_shares(world, c, year)).collect())
         .collect();
     let advantage: Vec<Vec<[f64; POWERTRAINS]>> =
-        (0..world.countries.len()).map(|c| years.iter().map(|costs| economics(world, costs, c)).collect()).collect();
+        (0..world.countries.len()).map(|c| years.iter().map(|costs| economics(world, level, costs, c)).collect()).collect();
 
     for (slot, powertrain) in ADOPTED.iter().enumerate() {
         let f = powertrain.index();
@@ -142,12 +142,11 @@ fn pace_limits(world: &World, shares: &[Vec<[f64; POWERTRAINS]>], years: usize) 
     const ENOUGH: usize = 20;
     let quantile = world.parameters.get("adoption.pace_limit_quantile");
     let plug_in = |row: &[f64; POWERTRAINS]| row[Powertrain::PlugInHybrid.index()] + row[Powertrain::BatteryElectric.index()];
-    let mut lowest = 0.0;
+    let mut lowest = 0.0_f64;
     BINS.iter()
         .map(|&(up_to, default)| {
             let mut gains: Vec<f64> = Vec::new();
-            for (c, series) in shares.iter().enumerate().filter(|(c, _)| world.plug_in_recorded[*c]) {
-                let _ = c;
+            for (_, series) in shares.iter().enumerate().filter(|(c, _)| world.plug_in_recorded[*c]) {
                 for k in 0..years {
                     let (now, next) = (plug_in(&series[k]), plug_in(&series[k + 1]));
                     if now > lowest.max(LEAST_SHARE) && now <= up_to && now < 0.95 && next > 0.0 && next < 0.99 {

@@ -142,7 +142,7 @@ fn fit_country(world: &World, affinity: &Affinity, country: usize) -> Vec<f64> {
             }
         }
     }
-    let mut scale = |target: f64, members: &mut dyn Iterator<Item = usize>, cell: &mut Vec<f64>| {
+    let scale = |target: f64, members: &mut dyn Iterator<Item = usize>, cell: &mut Vec<f64>| {
         let members: Vec<usize> = members.collect();
         let sum: f64 = members.iter().map(|&i| cell[i]).sum();
         if sum > 0.0 {

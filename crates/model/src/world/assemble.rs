@@ -504,31 +504,25 @@ fn fuels(record: &Record) -> FuelFactors {
     let table = record.table("fuels");
     let (fuel, pathway, parameter, value) =
         (table.text("fuel"), table.text("pathway"), table.text("parameter"), table.real("value"));
-    let find = |name: &str, way: &str, what: &str| {
-        let rows: Vec<f64> = (0..table.rows())
-            .filter(|&row| fuel.get(row) == name && parameter.get(row) == what && (way.is_empty() || pathway.get(row) == way))
+    // Several sources give the same factor: the median is used, so that no single one rules.
+    let median = |name: &str, way: &str, what: &str| {
+        let mut found: Vec<f64> = (0..table.rows())
+            .filter(|&row| fuel.get(row) == name && parameter.get(row) == what && pathway.get(row).contains(way))
             .map(|row| value[row])
             .collect();
-        let mut sorted = rows;
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied()
+        found.sort_by(f64::total_cmp);
+        found.get(found.len() / 2).copied().unwrap_or(f64::NAN)
     };
-    // Fallbacks are the defaults of IPCC (2006) and JEC v5, used only where the pack has no row.
-    let or = |found: Option<f64>, default: f64| found.unwrap_or(default);
     FuelFactors {
         mj_per_litre: [32.0, 35.8, 21.2, 33.0],
-        tailpipe_g_per_mj: [
-            or(find("gasoline", "fossil", "ttw"), 69.3),
-            or(find("diesel", "fossil", "ttw"), 74.1),
-            or(find("CNG", "fossil", "ttw"), 56.1),
-        ],
+        tailpipe_g_per_mj: ["gasoline", "diesel", "cng"].map(|name| median(name, "fossil", "tailpipe_co2")),
         supply_g_per_mj: [
-            or(find("gasoline", "fossil", "wtt"), 17.0),
-            or(find("diesel", "fossil", "wtt"), 18.9),
-            or(find("CNG", "fossil", "wtt"), 13.0),
-            or(find("hydrogen", "smr", "wtt"), 93.0),
+            median("gasoline", "fossil", "well_to_tank_ghg"),
+            median("diesel", "fossil", "well_to_tank_ghg"),
+            median("cng", "fossil", "well_to_tank_ghg"),
+            median("hydrogen", "SMR", "well_to_tank_ghg"),
         ],
-        biofuel_g_per_mj: [or(find("ethanol", "", "wtt"), 35.0), or(find("biodiesel", "", "wtt"), 45.0)],
+        biofuel_g_per_mj: [median("ethanol", "", "well_to_tank_ghg"), median("biodiesel_fame", "", "well_to_tank_ghg")],
     }
 }
 
@@ -731,8 +725,25 @@ fn tariffs(record: &Record, places: &Places) -> Grid {
     tariff
 }
 
-fn making(_record: &Record) -> MakingFactors {
-    MakingFactors { vehicle_kg_per_kg: 4.5, assembly_kg: 400.0, battery_kg_per_kwh: 75.0 }
+/// Mass-scaled making of the vehicle without battery (which holds its assembly), plant emissions, battery.
+fn making(record: &Record) -> MakingFactors {
+    let table = record.table("manufacturing");
+    let (stage, item, value) = (table.text("stage"), table.text("item"), table.real("value"));
+    let mean = |in_stage: &str, wanted: &str| {
+        let found: Vec<f64> = (0..table.rows())
+            .filter(|&row| stage.get(row) == in_stage && item.get(row) == wanted)
+            .map(|row| value[row])
+            .collect();
+        found.iter().sum::<f64>() / found.len() as f64
+    };
+    let electric = |item: &str| mean("vehicle_incl_battery", item) - mean("vehicle_excl_battery", "ghg_bev");
+    MakingFactors {
+        // t CO2e per t of vehicle is kg per kg.
+        vehicle_kg_per_kg: mean("vehicle_excl_battery", "mass_scaling"),
+        assembly_kg: 1000.0 * mean("assembly_plant", "ghg_scope12"),
+        // The tables give vehicles with packs of about 55 kWh (US supply); half LFP, half nickel.
+        battery_kg_per_kwh: 1000.0 * 0.5 * (electric("ghg_bev_lfp") + electric("ghg_bev_nmc811")) / 55.0,
+    }
 }
 
 fn gini(record: &Record, places: &Places) -> Vec<f64> {
