@@ -41,6 +41,55 @@ pub fn solve<const N: usize>(rows: &[([f64; N], f64)], weight: &[f64; N], prior:
     solution
 }
 
+/// Minimises the sum of squares of `residuals` from `start`; steps that do not improve are damped.
+///
+/// `steps` are the differences for the numerical Jacobian, `bounds` brings a point back where it may be.
+pub fn gauss_newton<const N: usize>(
+    start: [f64; N],
+    steps: [f64; N],
+    bounds: impl Fn([f64; N]) -> [f64; N],
+    residuals: impl Fn(&[f64; N]) -> Vec<f64>,
+) -> [f64; N] {
+    let sum_of_squares = |errors: &[f64]| errors.iter().map(|e| e * e).sum::<f64>();
+    let mut x = start;
+    let mut errors = residuals(&x);
+    let mut damping = 1e-3;
+    for _ in 0..15 {
+        let moved: Vec<Vec<f64>> = (0..N)
+            .map(|k| {
+                let mut y = x;
+                y[k] += steps[k];
+                residuals(&y)
+            })
+            .collect();
+        let rows: Vec<([f64; N], f64)> = errors
+            .iter()
+            .enumerate()
+            .map(|(i, error)| (std::array::from_fn(|k| (moved[k][i] - error) / steps[k]), -error))
+            .collect();
+        let curvature: [f64; N] =
+            std::array::from_fn(|k| damping * rows.iter().map(|(row, _)| row[k] * row[k]).sum::<f64>() + 1e-12);
+        let step = solve(&rows, &curvature, &[0.0; N]);
+        let next = bounds(std::array::from_fn(|k| x[k] + step[k]));
+        let next_errors = residuals(&next);
+        if sum_of_squares(&next_errors) < sum_of_squares(&errors) {
+            let small = (0..N).all(|k| (next[k] - x[k]).abs() < 1e-9);
+            x = next;
+            errors = next_errors;
+            damping *= 0.3;
+            if small {
+                break;
+            }
+        } else {
+            damping *= 10.0;
+            if damping > 1e6 {
+                break;
+            }
+        }
+    }
+    x
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

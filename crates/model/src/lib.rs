@@ -11,4 +11,5 @@ pub mod calibrate;
 pub mod state;
 pub mod step;
 pub mod run;
+pub mod hindcast;
 pub mod tables;

@@ -205,11 +205,11 @@ fn project(world: &World, base: &Base, scenario: &Scenario, reference: Option<&O
             .collect();
         let (countries, states): (Vec<CountryYear>, Vec<CountryState>) = stepped.into_iter().unzip();
         check(world, year, &countries)?;
-        let growth = f64::from(year - world.base_year);
+        let years_ahead = year - world.base_year;
         let battery_gwh = [
             countries.iter().map(|country| country.battery_gwh).sum(),
-            world.other_battery_gwh[0] * (1.0 + parameters.get("battery.heavy_growth")).powf(growth),
-            world.other_battery_gwh[1] * (1.0 + parameters.get("battery.storage_growth")).powf(growth),
+            world.other_battery_gwh[0] * fading_growth(parameters.get("battery.heavy_growth"), years_ahead),
+            world.other_battery_gwh[1] * fading_growth(parameters.get("battery.storage_growth"), years_ahead),
         ];
         state.countries = states;
         state.cumulative_battery_gwh += battery_gwh.iter().sum::<f64>();
@@ -218,6 +218,11 @@ fn project(world: &World, base: &Base, scenario: &Scenario, reference: Option<&O
         years.push(YearOutcome { year, countries, pack_price: price, battery_gwh, costs });
     }
     Ok(Outcome { years, base_costs, base_energy, base_battery_gwh, people, income, parameters })
+}
+
+/// Level after some years of a growth that starts at `rate` and loses a tenth of itself each year.
+fn fading_growth(rate: f64, years: i32) -> f64 {
+    (0..years).map(|year| 1.0 + rate * 0.9_f64.powi(year)).product()
 }
 
 /// A number that is not one is a defect of input or program: it stops the run and names the place.

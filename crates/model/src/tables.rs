@@ -62,3 +62,18 @@ impl Table {
         self.columns.first().map_or(0, |column| column.values.len())
     }
 }
+
+/// A column of words from the word of each row.
+pub fn words(of_rows: impl Iterator<Item = String>) -> Values {
+    let mut list: Vec<String> = Vec::new();
+    let mut known: std::collections::HashMap<String, u32> = std::collections::HashMap::new();
+    let codes = of_rows
+        .map(|word| {
+            *known.entry(word).or_insert_with_key(|word| {
+                list.push(word.clone());
+                (list.len() - 1) as u32
+            })
+        })
+        .collect();
+    Values::Words { words: list, codes }
+}

@@ -178,6 +178,8 @@ pub struct World {
     pub conventional_mix: Grid,
     /// Share of hybrids without plug in light-duty sales; NaN is unknown.
     pub hybrid_share: Grid,
+    /// The same as recorded, NaN elsewhere.
+    pub hybrid_share_recorded: Grid,
     /// True for countries whose hybrid sales are on record.
     pub hybrid_recorded: Vec<bool>,
     /// Segment shares of light-duty sales in the base year, by country.

@@ -112,7 +112,7 @@ pub fn fit(world: &World, level: &PriceLevel) -> AdoptionLaw {
             parameters.get(&format!("adoption.pace_prior.{code}")),
             parameters.get(&format!("adoption.slowdown_prior.{code}")),
         ];
-        let [pace, slowdown] = solve(&rows, &[prior_years, prior_years * 0.04], &prior);
+        let [pace, slowdown] = solve(&rows, &[prior_years, prior_years * 0.5], &prior);
         law.pace[slot] = pace;
         law.slowdown[slot] = slowdown.min(0.0);
         law.observations[slot] = rows.len();

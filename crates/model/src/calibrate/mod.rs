@@ -27,6 +27,8 @@ pub struct Base {
     pub residual_law: ownership::ResidualLaw,
     /// Residual (log) of the base year, by country.
     pub residual: Vec<f64>,
+    /// Mean residual to which a country returns.
+    pub residual_mean: Vec<f64>,
     /// Trend growth of income at the end of the base year, by country.
     pub income_trend: Vec<f64>,
     /// Price levels.
@@ -65,7 +67,8 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
     let stocks = stock::rebuild(world);
     let laws = ownership::fit(world, &stocks);
     let residuals = ownership::residuals(world, &stocks, &laws);
-    let residual_law = ownership::fit_residual_law(world, &residuals);
+    let residual_mean = ownership::residual_means(&residuals);
+    let residual_law = ownership::fit_residual_law(world, &residuals, &residual_mean);
     let income_trend: Vec<f64> = (0..world.countries.len())
         .map(|c| ownership::income_trend(world, c, base).last().copied().unwrap_or(0.0))
         .collect();
@@ -102,6 +105,7 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         adjustment: ownership::adjustment(world),
         ownership: laws,
         residual_law,
+        residual_mean,
         income_trend,
         price_level,
         adoption,

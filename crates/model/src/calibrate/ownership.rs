@@ -4,9 +4,11 @@
 //! `theta`. Published betas are per thousand 1995 dollars of purchasing power and are rebased; the record
 //! of the last years says what long-run ownership they must have been heading for, and the two are weighed.
 
+use rayon::prelude::*;
+
 use super::stock::StockHistory;
 use crate::ids::{Drivers, GROUPS, year_index};
-use crate::least_squares::solve;
+use crate::least_squares::{gauss_newton, solve};
 use crate::world::World;
 
 /// Ownership law of one country.
@@ -44,7 +46,11 @@ impl Adjustment {
     }
 }
 
-/// How the residual of new registrations moves: `r(t) = persistence r(t-1) + cycle (growth - trend)`.
+/// First year whose sales the laws are fitted to.
+const FIRST_FIT_YEAR: i32 = 2006;
+
+/// How the residual of new registrations moves about its mean in a country:
+/// `r(t) - m = persistence (r(t-1) - m) + cycle (growth - trend)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ResidualLaw {
     /// Persistence of the residual, fitted.
@@ -59,41 +65,47 @@ pub struct ResidualLaw {
 pub const TREND_WEIGHT: f64 = 0.2;
 
 /// Ownership laws of all countries.
+///
+/// Saturation and slope of each country minimise the squared log residuals of its recorded sales against
+/// what the law calls for, plus squared distances of their logs from published values.
 pub fn fit(world: &World, stocks: &[StockHistory]) -> Vec<Ownership> {
+    (0..world.countries.len()).into_par_iter().map(|c| fit_country(world, stocks, c)).collect()
+}
+
+fn fit_country(world: &World, stocks: &[StockHistory], c: usize) -> Ownership {
     let parameters = &world.parameters;
-    let rebase = parameters.get("ownership.income_rebase");
     let alpha = parameters.get("ownership.alpha");
-    let prior_weight = parameters.get("ownership.prior_weight");
-    let years = parameters.get("ownership.record_years") as usize;
+    let published = world.ownership_prior[c][1];
+    let beta = if published.is_nan() { parameters.get("ownership.beta_mean") } else { published };
+    let beta = beta / parameters.get("ownership.income_rebase");
+    let saturation = saturations(world, c);
     let adjustment = adjustment(world);
-    let income = &world.income[Drivers::Ssp2.index()];
-    let people = &world.population[Drivers::Ssp2.index()];
     let base = year_index(world.base_year);
-    let saturation = saturations(world);
-    (0..world.countries.len())
-        .map(|c| {
-            let published = world.ownership_prior[c][1];
-            let prior = if published.is_nan() { parameters.get("ownership.beta_mean") } else { published } / rebase;
-            let density = |year: usize| stocks[c].stock[year] / people[(c, year)];
-            let from = base.saturating_sub(years).max(year_index(2005));
-            let span = (base - from) as f64;
-            // The ownership the country has been heading for, on average over the record.
-            let implied: f64 = (from + 1..=base)
-                .map(|year| {
-                    let step = density(year) - density(year - 1);
-                    density(year - 1) + step / if step > 0.0 { adjustment.rising } else { adjustment.falling }
-                })
-                .sum::<f64>()
-                / span;
-            let mean_income = (from + 1..=base).map(|year| income[(c, year)]).sum::<f64>() / span / 1000.0;
-            let floor = density(base) * 1.02;
-            let gamma = saturation[c].max(implied.max(floor) / 0.95);
-            let share = (implied / gamma).clamp(0.003, 0.97);
-            let from_record = ((share.ln() / alpha).ln() / mean_income).clamp(-0.6, -0.005);
-            let beta = prior_weight * prior + (1.0 - prior_weight) * from_record;
-            Ownership { saturation: gamma, alpha, beta }
-        })
-        .collect()
+    let first = year_index(FIRST_FIT_YEAR);
+    let people = &world.population[Drivers::Ssp2.index()];
+    let now = stocks[c].stock[base] / people[(c, base)];
+    let sd = [parameters.get("ownership.saturation_prior_sd"), parameters.get("ownership.beta_prior_sd")];
+    let noise = parameters.get("ownership.residual_sd");
+    let law = |x: &[f64; 2]| Ownership {
+        // No country's saturation lies below what it has reached.
+        saturation: (saturation * x[0].exp()).max(1.05 * now),
+        alpha,
+        beta: beta * x[1].exp(),
+    };
+    let errors = |x: &[f64; 2]| -> Vec<f64> {
+        let law = law(x);
+        let mut errors: Vec<f64> = (first..=base)
+            .map(|year| {
+                let need = structural(world, &stocks[c], &law, &adjustment, c, year);
+                // A single year's collapse says little about the long run.
+                (world.sales[(c, year)] / need).ln().clamp(-1.0, 1.0) / noise
+            })
+            .collect();
+        errors.push(x[0] / sd[0]);
+        errors.push(x[1] / sd[1]);
+        errors
+    };
+    law(&gauss_newton([0.0, 0.0], [1e-4, 1e-4], |x| x.map(|value: f64| value.clamp(-1.5, 1.5)), errors))
 }
 
 /// Speeds of adjustment.
@@ -104,8 +116,8 @@ pub fn adjustment(world: &World) -> Adjustment {
     }
 }
 
-/// Saturation by country in vehicles per person: published, else the mean of the group, else of all.
-fn saturations(world: &World) -> Vec<f64> {
+/// Saturation of a country in vehicles per person: set, else published, else the mean of the group, else of all.
+fn saturations(world: &World, c: usize) -> f64 {
     let mut sums = vec![(0.0, 0.0); GROUPS + 1];
     for (country, prior) in world.countries.iter().zip(&world.ownership_prior) {
         if !prior[0].is_nan() {
@@ -117,17 +129,10 @@ fn saturations(world: &World) -> Vec<f64> {
         }
     }
     let mean = |slot: usize| if sums[slot].1 > 0.0 { sums[slot].0 / sums[slot].1 } else { f64::NAN };
-    world
-        .countries
-        .iter()
-        .zip(&world.ownership_prior)
-        .map(|(country, prior)| {
-            let path = format!("ownership.saturation.{}", country.iso3);
-            let set = world.parameters.setting(&path, world.base_year);
-            let choices = [set.unwrap_or(f64::NAN), prior[0], mean(country.group.index()), mean(GROUPS), 600.0];
-            choices.into_iter().find(|value| !value.is_nan()).unwrap_or(600.0) / 1000.0
-        })
-        .collect()
+    let country = &world.countries[c];
+    let set = world.parameters.setting(&format!("ownership.saturation.{}", country.iso3), world.base_year + 1);
+    let choices = [set.unwrap_or(f64::NAN), world.ownership_prior[c][0], mean(country.group.index()), mean(GROUPS)];
+    choices.into_iter().find(|value| !value.is_nan()).unwrap_or(600.0) / 1000.0
 }
 
 /// New registrations that ownership, scrappage and used trade call for in a year of history.
@@ -175,8 +180,20 @@ pub fn income_trend(world: &World, c: usize, until: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Mean residual of each country over the last ten years, shrunk by three years towards none: what sets
+/// a country apart for good (registration fees, second-hand markets) and no law of income explains.
+pub fn residual_means(residuals: &[Vec<f64>]) -> Vec<f64> {
+    residuals
+        .iter()
+        .map(|series| {
+            let last = &series[series.len().saturating_sub(10)..];
+            last.iter().map(|r| r.clamp(-1.5, 1.5)).sum::<f64>() / (last.len() as f64 + 3.0)
+        })
+        .collect()
+}
+
 /// Fits the law of the residual on all recorded country-years.
-pub fn fit_residual_law(world: &World, residuals: &[Vec<f64>]) -> ResidualLaw {
+pub fn fit_residual_law(world: &World, residuals: &[Vec<f64>], means: &[f64]) -> ResidualLaw {
     let parameters = &world.parameters;
     let income = &world.income[Drivers::Ssp2.index()];
     let first = year_index(2006);
@@ -190,7 +207,7 @@ pub fn fit_residual_law(world: &World, residuals: &[Vec<f64>]) -> ResidualLaw {
             if recorded(year) && recorded(year - 1) && last.abs() < 1.5 && now.abs() < 1.5 {
                 let growth = (income[(c, year)] / income[(c, year - 1)]).ln();
                 let surprise = (growth - trend[year - first - 1]).clamp(-0.10, 0.10);
-                rows.push(([last, surprise], now));
+                rows.push(([last - means[c], surprise], now - means[c]));
             }
         }
     }

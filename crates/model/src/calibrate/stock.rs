@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::cohorts::{AGES, age_one_year, export_used, import_used, steady_profile, used_age_profile, yearly_survival};
 use crate::ids::{YEARS, year_index};
+use crate::least_squares::gauss_newton;
 use crate::world::{Anchor, World};
 
 /// First year whose sales enter the cohorts.
@@ -151,7 +152,8 @@ fn rebuild_country(world: &World, country: usize) -> StockHistory {
         errors.push((x[2] - used_prior) / used_sd);
         errors
     };
-    let fitted = gauss_newton([log_initial_prior, 0.0, used_prior], residuals);
+    let bounds = |x: [f64; 3]| [x[0], x[1].clamp(-0.7, 0.7), x[2].clamp(-0.04, 0.12)];
+    let fitted = gauss_newton([log_initial_prior, 0.0, used_prior], [1e-4, 1e-4, 1e-6], bounds, residuals);
     let mut history =
         setting.simulate(&Unknowns { log_initial: fitted[0], log_scale_factor: fitted[1], used_rate: fitted[2] });
     for anchor in anchors.iter().filter(|anchor| anchor.year >= FIRST_SALES_YEAR - 1) {
@@ -186,48 +188,4 @@ fn private_growth(world: &World, country: usize) -> Option<(usize, usize, f64)> 
     let (&from, &to) = (known.first()?, known.last()?);
     let smooth = known.windows(2).all(|pair| (row[pair[1]] / row[pair[0]]).ln().abs() < 0.12 * (pair[1] - pair[0]) as f64);
     (to >= from + 5 && smooth).then(|| (from, to, (row[to] / row[from]).ln()))
-}
-
-/// Minimises the sum of squares of `residuals` from `start`; steps that do not improve are damped.
-fn gauss_newton(start: [f64; 3], residuals: impl Fn(&[f64; 3]) -> Vec<f64>) -> [f64; 3] {
-    const STEPS: [f64; 3] = [1e-4, 1e-4, 1e-6];
-    let sum_of_squares = |errors: &[f64]| errors.iter().map(|e| e * e).sum::<f64>();
-    let bounds = |x: [f64; 3]| [x[0], x[1].clamp(-0.7, 0.7), x[2].clamp(-0.04, 0.12)];
-    let mut x = start;
-    let mut errors = residuals(&x);
-    let mut damping = 1e-3;
-    for _ in 0..15 {
-        let moved: Vec<Vec<f64>> = (0..3)
-            .map(|k| {
-                let mut y = x;
-                y[k] += STEPS[k];
-                residuals(&y)
-            })
-            .collect();
-        let rows: Vec<([f64; 3], f64)> = errors
-            .iter()
-            .enumerate()
-            .map(|(i, error)| (std::array::from_fn(|k| (moved[k][i] - error) / STEPS[k]), -error))
-            .collect();
-        let curvature: [f64; 3] =
-            std::array::from_fn(|k| damping * rows.iter().map(|(row, _)| row[k] * row[k]).sum::<f64>() + 1e-12);
-        let step = crate::least_squares::solve(&rows, &curvature, &[0.0; 3]);
-        let next = bounds(std::array::from_fn(|k| x[k] + step[k]));
-        let next_errors = residuals(&next);
-        if sum_of_squares(&next_errors) < sum_of_squares(&errors) {
-            let small = (0..3).all(|k| (next[k] - x[k]).abs() < 1e-9);
-            x = next;
-            errors = next_errors;
-            damping *= 0.3;
-            if small {
-                break;
-            }
-        } else {
-            damping *= 10.0;
-            if damping > 1e6 {
-                break;
-            }
-        }
-    }
-    x
 }

@@ -95,7 +95,8 @@ pub fn new_registrations(base: &Base, c: usize, state: &mut CountryState, ageing
     let need = (wanted - last + scrapped - net_used).max(ownership::floor(scrapped, state.sales));
     let growth = (now.income.0 / now.income.1).ln();
     let surprise = (growth - state.income_trend).clamp(-0.10, 0.10);
-    state.residual = base.residual_law.persistence * state.residual + base.residual_law.cycle * surprise;
+    let mean = base.residual_mean[c];
+    state.residual = mean + base.residual_law.persistence * (state.residual - mean) + base.residual_law.cycle * surprise;
     state.income_trend += TREND_WEIGHT * (growth - state.income_trend);
     need * state.residual.exp()
 }

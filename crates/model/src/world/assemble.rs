@@ -143,7 +143,7 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     let hybrid_recorded_share = hybrid_share(record, &places, base_year);
     let hybrid_recorded: Vec<bool> =
         (0..countries.len()).map(|c| !hybrid_recorded_share[(c, base)].is_nan()).collect();
-    let mut hybrid_share = hybrid_recorded_share;
+    let mut hybrid_share = hybrid_recorded_share.clone();
     fill::hybrid_share(&mut hybrid_share, &countries, &income[reference], base);
 
     let (bev_origin_share, origin_share) = origin_shares(record, &places, base_year);
@@ -187,6 +187,7 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         heavy_electric,
         plug_in_recorded,
         hybrid_share,
+        hybrid_share_recorded: hybrid_recorded_share,
         hybrid_recorded,
         parameters,
         countries,
