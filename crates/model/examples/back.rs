@@ -8,6 +8,7 @@ fn main() {
     let h = hindcast::hindcast(&record, &origins, &|_, _| {}).unwrap();
     let s = h.scores();
     println!("{:?}", t.elapsed());
+    if std::env::var("WORST").is_ok() { for lead in [1, 5] { worst(&h, hindcast::Variable::PlugInShare, lead, hindcast::Mode::Conditional); } return; }
     for mode in hindcast::Mode::ALL {
         for v in hindcast::Variable::ALL {
             for lead in hindcast::LEADS {
@@ -23,5 +24,13 @@ fn main() {
                 }
             }
         }
+    }
+}
+#[allow(dead_code)]
+fn worst(h: &hindcast::Hindcast, v: hindcast::Variable, lead: i32, mode: hindcast::Mode) {
+    let mut list: Vec<_> = h.forecasts.iter().filter(|f| f.variable == v && f.lead == lead && f.mode == mode && f.method == "kyoso" && hindcast::in_tuning_half(&h.countries[f.country].0)).collect();
+    list.sort_by(|a, b| ((b.forecast - b.actual).abs()).total_cmp(&(a.forecast - a.actual).abs()));
+    for f in list.iter().take(14) {
+        println!("{} {} +{} forecast {:.4} actual {:.4}", h.countries[f.country].0, f.origin, f.lead, f.forecast, f.actual);
     }
 }

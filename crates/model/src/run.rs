@@ -350,6 +350,7 @@ fn country_year(year_of: &Year, c: usize, year: i32, last: &CountryState, export
     let now = Circumstances {
         people: (year_of.people[(c, t)], year_of.people[(c, t - 1)]),
         income: (year_of.income[(c, t)], year_of.income[(c, t - 1)]),
+        trend_weight: (-parameters.get("ownership.trend_decay") * f64::from(year - world.base_year - 1)).exp(),
         quota_growth: quota.filter(|path| parameters.find(path).is_some()).map(|path| parameters.at(&path, year)),
     };
     let needed = fleet::new_registrations(base, c, &mut state, &ageing, &now);

@@ -19,6 +19,8 @@ pub struct CountryState {
     pub sales: f64,
     /// Log residual of new registrations.
     pub residual: f64,
+    /// Change of the mean residual since the base year.
+    pub residual_drift: f64,
     /// Trend growth of income per head.
     pub income_trend: f64,
     /// Shares of powertrains in light-duty sales.
@@ -41,6 +43,7 @@ impl CountryState {
             electricity,
             sales,
             residual: base.residual[c],
+            residual_drift: 0.0,
             income_trend: base.income_trend[c],
             mix,
             adoption: [0.0; 3],

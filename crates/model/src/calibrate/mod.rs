@@ -67,7 +67,7 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
     let stocks = stock::rebuild(world);
     let laws = ownership::fit(world, &stocks);
     let residuals = ownership::residuals(world, &stocks, &laws);
-    let residual_mean = ownership::residual_means(&residuals);
+    let residual_mean = ownership::residual_means(world, &residuals);
     let residual_law = ownership::fit_residual_law(world, &residuals, &residual_mean);
     let income_trend: Vec<f64> = (0..world.countries.len())
         .map(|c| ownership::income_trend(world, c, base).last().copied().unwrap_or(0.0))

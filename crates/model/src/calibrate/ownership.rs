@@ -57,6 +57,8 @@ pub struct ResidualLaw {
     pub persistence: f64,
     /// Elasticity to income growth beside its trend, fitted.
     pub cycle: f64,
+    /// Yearly change of the mean residual, fitted: sales have grown less than the law of ownership says.
+    pub trend: f64,
     /// Country-years behind the fit.
     pub observations: usize,
 }
@@ -180,14 +182,15 @@ pub fn income_trend(world: &World, c: usize, until: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Mean residual of each country over the last ten years, shrunk by three years towards none: what sets
-/// a country apart for good (registration fees, second-hand markets) and no law of income explains.
-pub fn residual_means(residuals: &[Vec<f64>]) -> Vec<f64> {
+/// Mean residual of each country over the last years: what sets a country apart for good (registration
+/// fees, second-hand markets) and no law of income explains.
+pub fn residual_means(world: &World, residuals: &[Vec<f64>]) -> Vec<f64> {
+    let years = world.parameters.get("ownership.record_years") as usize;
     residuals
         .iter()
         .map(|series| {
-            let last = &series[series.len().saturating_sub(10)..];
-            last.iter().map(|r| r.clamp(-1.5, 1.5)).sum::<f64>() / (last.len() as f64 + 3.0)
+            let last = &series[series.len().saturating_sub(years)..];
+            last.iter().sum::<f64>() / last.len() as f64
         })
         .collect()
 }
@@ -204,7 +207,7 @@ pub fn fit_residual_law(world: &World, residuals: &[Vec<f64>], means: &[f64]) ->
         for year in first + 1..=base {
             let (last, now) = (series[year - first - 1], series[year - first]);
             let recorded = |t: usize| world.sales_recorded[c * crate::ids::YEARS + t];
-            if recorded(year) && recorded(year - 1) && last.abs() < 1.5 && now.abs() < 1.5 {
+            if recorded(year) && recorded(year - 1) && (last - means[c]).abs() < 1.0 && (now - means[c]).abs() < 1.0 {
                 let growth = (income[(c, year)] / income[(c, year - 1)]).ln();
                 let surprise = (growth - trend[year - first - 1]).clamp(-0.10, 0.10);
                 rows.push(([last - means[c], surprise], now - means[c]));
@@ -215,5 +218,29 @@ pub fn fit_residual_law(world: &World, residuals: &[Vec<f64>], means: &[f64]) ->
     // A prior year weighs as one with a residual of 0.2 and a surprise of 3 %.
     let years = parameters.get("ownership.residual_prior_years");
     let [persistence, cycle] = solve(&rows, &[years * 0.04, years * 0.0009], &prior);
-    ResidualLaw { persistence: persistence.clamp(0.0, 0.99), cycle: cycle.clamp(0.0, 4.0), observations: rows.len() }
+    ResidualLaw {
+        persistence: persistence.clamp(0.0, 0.99),
+        cycle: cycle.clamp(0.0, 4.0),
+        trend: residual_trend(world, residuals).clamp(-0.06, 0.02),
+        observations: rows.len(),
+    }
+}
+
+/// Common yearly change of residuals over the last twelve years: slope within countries, recorded years only.
+fn residual_trend(world: &World, residuals: &[Vec<f64>]) -> f64 {
+    const YEARS_BACK: usize = 12;
+    let first = year_index(2006);
+    let mut rows: Vec<([f64; 1], f64)> = Vec::new();
+    for (c, series) in residuals.iter().enumerate() {
+        let start = series.len().saturating_sub(YEARS_BACK);
+        let points: Vec<(f64, f64)> = (start..series.len())
+            .filter(|&k| world.sales_recorded[c * crate::ids::YEARS + first + k])
+            .map(|k| (k as f64, series[k]))
+            .collect();
+        let n = points.len() as f64;
+        let mean = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / n, sum.1 + point.1 / n));
+        rows.extend(points.iter().map(|point| ([point.0 - mean.0], (point.1 - mean.1).clamp(-1.0, 1.0))));
+    }
+    let [slope] = solve(&rows, &[1.0], &[0.0]);
+    slope
 }

@@ -192,7 +192,7 @@ impl CostYear {
 
 /// Log-odds that a dollar moves, in the mean of a country.
 pub fn log_odds_per_usd(parameters: &Parameters, level: &PriceLevel, c: usize) -> f64 {
-    -parameters.get("choice.own_price_elasticity") / level.mean_price_usd[c]
+    -parameters.get("choice.powertrain_elasticity") / level.mean_price_usd[c]
 }
 
 /// Direct cost by segment and powertrain: the part that follows the price level, and the part that is traded at world prices.

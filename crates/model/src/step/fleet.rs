@@ -78,6 +78,8 @@ pub struct Circumstances {
     pub people: (f64, f64),
     /// GDP per head now and a year ago, 2021 intl$.
     pub income: (f64, f64),
+    /// How much of the trend of residuals still holds.
+    pub trend_weight: f64,
     /// Yearly growth of the stock allowed by a registration quota, if there is one.
     pub quota_growth: Option<f64>,
 }
@@ -95,8 +97,10 @@ pub fn new_registrations(base: &Base, c: usize, state: &mut CountryState, ageing
     let need = (wanted - last + scrapped - net_used).max(ownership::floor(scrapped, state.sales));
     let growth = (now.income.0 / now.income.1).ln();
     let surprise = (growth - state.income_trend).clamp(-0.10, 0.10);
-    let mean = base.residual_mean[c];
-    state.residual = mean + base.residual_law.persistence * (state.residual - mean) + base.residual_law.cycle * surprise;
+    let last_mean = base.residual_mean[c] + state.residual_drift;
+    state.residual_drift += base.residual_law.trend * now.trend_weight;
+    let mean = base.residual_mean[c] + state.residual_drift;
+    state.residual = mean + base.residual_law.persistence * (state.residual - last_mean) + base.residual_law.cycle * surprise;
     state.income_trend += TREND_WEIGHT * (growth - state.income_trend);
     need * state.residual.exp()
 }

@@ -32,7 +32,7 @@ pub struct Tastes {
 impl Tastes {
     /// Tastes from parameters: the nest follows from own-price and market elasticity.
     pub fn new(parameters: &Parameters) -> Self {
-        let own = -parameters.get("choice.own_price_elasticity");
+        let own = -parameters.get("choice.powertrain_elasticity");
         let market = -parameters.get("choice.market_elasticity");
         let bought = parameters.get("market.potential_share");
         let plug_sd = parameters.get("choice.plug_in_taste_sd");
