@@ -11,5 +11,6 @@ pub mod calibrate;
 pub mod state;
 pub mod step;
 pub mod run;
+pub mod results;
 pub mod hindcast;
 pub mod tables;

@@ -259,6 +259,12 @@ impl World {
         self.sales[(country, year)] * (1.0 - self.heavy_share[(country, year)])
     }
 
+    /// New light-duty vehicles of every country in a year.
+    pub fn light_sales_of(&self, year: i32) -> Vec<f64> {
+        let t = crate::ids::year_index(year);
+        (0..self.countries.len()).map(|c| self.light_sales(c, t)).collect()
+    }
+
     /// Number of cells of a base-year market: origin by segment by powertrain.
     pub const fn cells() -> usize {
         Origin::ALL.len() * Segment::ALL.len() * Powertrain::ALL.len()

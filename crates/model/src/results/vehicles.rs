@@ -1,0 +1,126 @@
+//! Prices and life-cycle figures of new vehicles.
+
+use super::{Real, Results, Rows, Word, Year};
+use crate::ids::{POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
+use crate::step::cost::CostYear;
+use crate::step::energy::{self, Supply};
+use crate::tables::Table;
+
+/// Distance over which making is spread, km.
+const LIFETIME_KM: f64 = 200_000.0;
+
+impl Results<'_> {
+    /// Years with their costs: the base year, then each projected year.
+    fn cost_years(&self) -> impl Iterator<Item = &CostYear> {
+        std::iter::once(&self.outcome.base_costs).chain(self.outcome.years.iter().map(|year| &year.costs))
+    }
+
+    /// True where the country sells this cell from any origin.
+    fn sold(&self, c: usize) -> [[bool; POWERTRAINS]; SEGMENTS] {
+        let mut sold = [[false; POWERTRAINS]; SEGMENTS];
+        for j in self.base.offers.of(c) {
+            sold[self.base.offers.segment[j] as usize][self.base.offers.powertrain[j] as usize] = true;
+        }
+        sold
+    }
+
+    pub(super) fn prices(&self) -> Table {
+        let segments = Segment::ALL.iter().map(|s| s.code().to_owned()).collect();
+        let powertrains = Powertrain::ALL.iter().map(|f| f.code().to_owned()).collect();
+        let mut rows = Rows::new(vec![self.iso3(), segments, powertrains, vec!["all".to_owned()]], 6);
+        let markup = self.outcome.parameters.get("tech.markup");
+        for c in 0..self.world.countries.len() {
+            let sold = self.sold(c);
+            let duty: f64 =
+                self.world.origin_share.row(c).iter().zip(self.base.price_level.duty.row(c)).map(|(share, duty)| share * duty).sum();
+            for costs in self.cost_years() {
+                for s in 0..SEGMENTS {
+                    for f in (0..POWERTRAINS).filter(|&f| sold[s][f]) {
+                        let producer = costs.producer_price(&self.base.price_level, self.world, c, s, f);
+                        let tariff = producer * duty;
+                        let tax = (producer + tariff) * self.world.tax_rate[(c, f)];
+                        let support = costs.support_usd[(c, f)];
+                        let values = [producer + tariff + tax - support, producer, producer / markup, tax, support, tariff];
+                        rows.push(&[c, s, f, 0], costs.year, &values);
+                    }
+                }
+            }
+        }
+        rows.table(
+            "prices",
+            "Prices of new light vehicles: mean over origins; producer price = direct cost x base-year markup",
+            &[
+                (Word(0), "iso3", "", "country"),
+                (Year, "year", "", "calendar year"),
+                (Word(1), "segment", "", "segment"),
+                (Word(2), "powertrain", "", "powertrain"),
+                (Word(3), "maker", "", "all: mean over origins"),
+                (Real(0), "consumer_price", "USD_2023/vehicle", "to the buyer, after tax and support"),
+                (Real(1), "producer_price", "USD_2023/vehicle", "before tax and duty"),
+                (Real(2), "marginal_cost", "USD_2023/vehicle", "direct cost"),
+                (Real(3), "tax", "USD_2023/vehicle", "VAT, excise, registration"),
+                (Real(4), "subsidy", "USD_2023/vehicle", "support to the buyer"),
+                (Real(5), "tariff", "USD_2023/vehicle", "duty, mean over origins and home supply"),
+            ],
+        )
+    }
+
+    pub(super) fn vehicles(&self) -> Table {
+        let segments = Segment::ALL.iter().map(|s| s.code().to_owned()).collect();
+        let powertrains = Powertrain::ALL.iter().map(|f| f.code().to_owned()).collect();
+        let mut rows = Rows::new(vec![self.iso3(), segments, powertrains], 6);
+        for c in 0..self.world.countries.len() {
+            let sold = self.sold(c);
+            for costs in self.cost_years().filter(|costs| costs.year == self.world.base_year || costs.year % 5 == 0) {
+                for s in 0..SEGMENTS {
+                    for f in (0..POWERTRAINS).filter(|&f| sold[s][f]) {
+                        rows.push(&[c, s, f], costs.year, &self.vehicle(costs, c, s, f));
+                    }
+                }
+            }
+        }
+        rows.table(
+            "vehicles",
+            "New light vehicles: price, cost of ownership and greenhouse gas over life, in the base year and every fifth",
+            &[
+                (Word(0), "iso3", "", "country"),
+                (Year, "year", "", "year of sale"),
+                (Word(1), "segment", "", "segment"),
+                (Word(2), "powertrain", "", "powertrain"),
+                (Real(0), "consumer_price_usd", "USD_2023/vehicle", "to the buyer, after tax and support, without duty"),
+                (Real(1), "tco_usd_per_km", "USD_2023/km", "price over the discounted distance, and energy; without insurance, repair and resale"),
+                (Real(2), "energy_mj_per_km", "MJ/km", "fuel and electricity on the road"),
+                (Real(3), "tank_to_wheel_g_per_km", "g CO2/km", "at the tailpipe"),
+                (Real(4), "well_to_wheel_g_per_km", "g CO2e/km", "with fuel and electricity supply of the year of sale"),
+                (Real(5), "life_cycle_g_per_km", "g CO2e/km", "with the making of vehicle and battery over 200,000 km"),
+            ],
+        )
+    }
+
+    /// Price, cost of ownership, energy, tank-to-wheel, well-to-wheel, life cycle.
+    fn vehicle(&self, costs: &CostYear, c: usize, s: usize, f: usize) -> [f64; 6] {
+        let world = self.world;
+        let parameters = &self.outcome.parameters;
+        let price = costs.producer_price(&self.base.price_level, world, c, s, f) * (1.0 + world.tax_rate[(c, f)]) - costs.support_usd[(c, f)];
+        let rate = parameters.get("choice.discount_rate");
+        let years = parameters.get("choice.holding_years");
+        let annuity = if rate > 0.0 { (1.0 - (1.0 + rate).powf(-years)) / rate } else { years };
+        let tco = price / (annuity * costs.km[c]) + costs.running_usd_per_km(c, s, f);
+        let t = year_index(costs.year);
+        let supply = Supply {
+            ethanol: world.ethanol_share[(c, t)],
+            biodiesel: world.biodiesel_share[(c, t)],
+            grid_g_per_kwh: world.grid_g_per_kwh[(c, t)],
+            km: costs.km[c],
+            km_age_decline: 0.0,
+        };
+        let factors = energy::factors(world, &supply);
+        let (fuel, electricity) = (costs.fuel_use(s, f), costs.electricity_use(s, f));
+        let (tailpipe, upstream) = factors[energy::tank(Powertrain::ALL[f]).index()];
+        let tank_to_wheel = fuel * tailpipe;
+        let well_to_wheel = tank_to_wheel + fuel * upstream + electricity * factors[3].1;
+        let making = world.making.vehicle_kg_per_kg * world.technology.mass_kg[(s, f)]
+            + world.making.battery_kg_per_kwh * costs.battery_kwh(world, parameters, c, s, f);
+        [price, tco, fuel + electricity, tank_to_wheel, well_to_wheel, well_to_wheel + 1000.0 * making / LIFETIME_KM]
+    }
+}
