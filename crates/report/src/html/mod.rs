@@ -1,0 +1,254 @@
+//! `report.html`: one file that opens by double click, without network.
+//!
+//! Charts are drawn in the reader's browser by 200 lines of our own from one block of numbers. A charting
+//! library was weighed: the one with embedded script adds 4.7 MB to every report and prints its charts as
+//! fixed-size canvases, while ours prints as vectors at any size and the whole report stays near 2 MB.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use kyoso_model::tables::{Table, Values};
+use serde_json::{Value, json};
+
+const TEMPLATE: &str = include_str!("report.html");
+const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("report.js");
+const ENGLISH: &str = include_str!("../../locale/en.json");
+
+/// What a report is made of.
+#[derive(Debug, Clone)]
+pub struct ReportInput<'a> {
+    /// Name of the scenario.
+    pub scenario: &'a str,
+    /// What the scenario is.
+    pub description: &'a str,
+    /// Version of the program.
+    pub version: &'a str,
+    /// Last year of history.
+    pub base_year: i32,
+    /// Last year of the projection.
+    pub horizon: i32,
+    /// Tables of the run.
+    pub tables: &'a [Table],
+    /// Table `scores` of a hindcast.
+    pub scores: Option<&'a Table>,
+    /// Names of regions by code.
+    pub names: BTreeMap<String, String>,
+    /// Group of each country, by code.
+    pub groups: BTreeMap<String, String>,
+    /// Bibliography: key and text.
+    pub sources: &'a BTreeMap<String, String>,
+    /// Rows by table and basis.
+    pub basis_counts: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Published outlooks: region, variable, year, low, high, source.
+    pub outlooks: Vec<(String, String, i32, f64, f64, String)>,
+    /// Identities and what is left of them.
+    pub balances: Vec<(String, f64, f64)>,
+    /// Warnings.
+    pub warnings: &'a [String],
+}
+
+/// Renders the report.
+///
+/// # Errors
+/// If the shipped template or texts are broken, which tests exclude.
+pub fn render(input: &ReportInput) -> Result<String, minijinja::Error> {
+    let texts: Value = serde_json::from_str(ENGLISH).unwrap_or_default();
+    let data = json!({
+        "base": input.base_year,
+        "horizon": input.horizon,
+        "names": input.names,
+        "groups": input.groups,
+        "indicators": indicators(input),
+        "vehicles": vehicles(input),
+        "scores": input.scores.map(scores),
+        "basis": input.basis_counts,
+        "outlooks": input.outlooks,
+        "texts": texts["script"],
+    });
+    // `</` inside a script block would end it.
+    let data = data.to_string().replace("</", "<\\/");
+    let mut environment = minijinja::Environment::new();
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+    environment.add_template("report", TEMPLATE)?;
+    let sources: Vec<(&String, &String)> = input.sources.iter().collect();
+    let balances: Vec<(&String, String, String)> = input
+        .balances
+        .iter()
+        .map(|(name, residual, tolerance)| (name, format!("{residual:.1e}"), format!("{tolerance:.0e}")))
+        .collect();
+    environment.get_template("report")?.render(minijinja::context! {
+        t => template_value(texts["page"].clone()),
+        style => minijinja::Value::from_safe_string(STYLE.to_owned()),
+        script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
+        data => minijinja::Value::from_safe_string(data),
+        scenario => input.scenario,
+        description => input.description,
+        version => input.version,
+        base => input.base_year,
+        horizon => input.horizon,
+        sources => template_value(json!(sources)),
+        balances => template_value(json!(balances)),
+        warnings => template_value(json!(input.warnings)),
+        has_scores => input.scores.is_some(),
+    })
+}
+
+/// JSON for the template; JSON always fits.
+fn template_value(value: Value) -> minijinja::Value {
+    serde_json::from_value(value).unwrap_or_default()
+}
+
+/// A column of words of a table, if it has it.
+fn words<'a>(table: &'a Table, name: &str) -> Option<(&'a [String], &'a [u32])> {
+    table.columns.iter().find(|column| column.name == name).and_then(|column| match &column.values {
+        Values::Words { words, codes } => Some((words.as_slice(), codes.as_slice())),
+        _ => None,
+    })
+}
+
+fn integers<'a>(table: &'a Table, name: &str) -> Option<&'a [i32]> {
+    table.columns.iter().find(|column| column.name == name).and_then(|column| match &column.values {
+        Values::Integers(values) => Some(values.as_slice()),
+        _ => None,
+    })
+}
+
+fn reals<'a>(table: &'a Table, name: &str) -> Option<&'a [f64]> {
+    table.columns.iter().find(|column| column.name == name).and_then(|column| match &column.values {
+        Values::Reals(values) => Some(values.as_slice()),
+        _ => None,
+    })
+}
+
+/// Five significant digits: what a chart or a table of a report can show.
+fn short(value: f64) -> Value {
+    let mut text = String::new();
+    if !value.is_finite() || write!(text, "{value:.4e}").is_err() {
+        return Value::Null;
+    }
+    text.parse::<f64>().map_or(Value::Null, |value| json!(value))
+}
+
+/// Variable -> region -> [first year, values...].
+fn indicators(input: &ReportInput) -> Value {
+    let mut found: BTreeMap<&str, BTreeMap<&str, BTreeMap<i32, f64>>> = BTreeMap::new();
+    let Some(table) = input.tables.iter().find(|table| table.name == "indicators") else { return json!({}) };
+    if let (Some(region), Some(variable), Some(year), Some(value)) =
+        (words(table, "region"), words(table, "variable"), integers(table, "year"), reals(table, "value"))
+    {
+        for row in 0..table.rows() {
+            found
+                .entry(variable.0[variable.1[row] as usize].as_str())
+                .or_default()
+                .entry(region.0[region.1[row] as usize].as_str())
+                .or_default()
+                .insert(year[row], value[row]);
+        }
+    }
+    let mut result = serde_json::Map::new();
+    for (variable, regions) in found {
+        let mut by_region = serde_json::Map::new();
+        for (region, years) in regions {
+            let (Some((&first, _)), Some((&last, _))) = (years.first_key_value(), years.last_key_value()) else { continue };
+            let mut list = vec![json!(first)];
+            list.extend((first..=last).map(|year| years.get(&year).map_or(Value::Null, |value| short(*value))));
+            by_region.insert(region.to_owned(), Value::Array(list));
+        }
+        result.insert(variable.to_owned(), Value::Object(by_region));
+    }
+    Value::Object(result)
+}
+
+/// Country -> year -> rows of [segment, powertrain, price, cost of ownership, well-to-wheel, life cycle].
+fn vehicles(input: &ReportInput) -> Value {
+    let mut result: BTreeMap<&str, BTreeMap<i32, Vec<Value>>> = BTreeMap::new();
+    let Some(table) = input.tables.iter().find(|table| table.name == "vehicles") else { return json!({}) };
+    if let (Some(iso3), Some(segment), Some(powertrain), Some(year)) =
+        (words(table, "iso3"), words(table, "segment"), words(table, "powertrain"), integers(table, "year"))
+    {
+        let numbers: Vec<&[f64]> = ["consumer_price_usd", "tco_usd_per_km", "well_to_wheel_g_per_km", "life_cycle_g_per_km"]
+            .iter()
+            .filter_map(|name| reals(table, name))
+            .collect();
+        for row in (0..table.rows()).filter(|&row| year[row] == input.base_year || year[row] == input.horizon || year[row] == 2030) {
+            let mut cells = vec![json!(segment.1[row]), json!(powertrain.1[row])];
+            cells.extend(numbers.iter().map(|values| short(values[row])));
+            result.entry(iso3.0[iso3.1[row] as usize].as_str()).or_default().entry(year[row]).or_default().push(Value::Array(cells));
+        }
+        return json!({"segments": segment.0, "powertrains": powertrain.0, "rows": result});
+    }
+    json!({})
+}
+
+/// Scores over all origins for the world, the halves and the groups.
+fn scores(table: &Table) -> Value {
+    let (Some(mode), Some(region), Some(variable), Some(method), Some(metric)) =
+        (words(table, "mode"), words(table, "region"), words(table, "variable"), words(table, "method"), words(table, "metric"))
+    else {
+        return Value::Null;
+    };
+    let (Some(origin), Some(lead), Some(value), Some(n)) = (integers(table, "origin"), integers(table, "lead"), reals(table, "value"), integers(table, "n")) else {
+        return Value::Null;
+    };
+    let rows: Vec<Value> = (0..table.rows())
+        .filter(|&row| origin[row] == 0 && region.0[region.1[row] as usize].len() > 3)
+        .map(|row| {
+            json!([
+                mode.0[mode.1[row] as usize],
+                region.0[region.1[row] as usize],
+                variable.0[variable.1[row] as usize],
+                lead[row],
+                method.0[method.1[row] as usize],
+                metric.0[metric.1[row] as usize],
+                short(value[row]),
+                n[row]
+            ])
+        })
+        .collect();
+    Value::Array(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_run_still_makes_a_report_without_network() {
+        let sources = BTreeMap::from([("KEY".to_owned(), "A <b>bold</b> source".to_owned())]);
+        let input = ReportInput {
+            scenario: "baseline",
+            description: "",
+            version: "0",
+            base_year: 2023,
+            horizon: 2035,
+            tables: &[],
+            scores: None,
+            names: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            sources: &sources,
+            basis_counts: BTreeMap::new(),
+            outlooks: Vec::new(),
+            balances: Vec::new(),
+            warnings: &[],
+        };
+        let html = render(&input).expect("the template is sound");
+        assert!(html.contains("A &lt;b&gt;bold"));
+        for forbidden in ["src=\"http", "href=\"http", "@import", "url(http"] {
+            assert!(!html.contains(forbidden), "{forbidden}");
+        }
+    }
+
+    #[test]
+    fn every_text_of_the_template_is_in_the_locale() {
+        let texts: Value = serde_json::from_str(ENGLISH).expect("the locale is JSON");
+        for part in TEMPLATE.split("{{ t.").skip(1) {
+            let key = part.split([' ', '|', '}']).next().unwrap_or_default();
+            assert!(texts["page"].get(key).is_some(), "{key}");
+        }
+        for part in SCRIPT.split("T.").skip(1) {
+            let key: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            assert!(texts["script"].get(&key).is_some(), "{key}");
+        }
+    }
+}

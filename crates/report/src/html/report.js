@@ -1,0 +1,239 @@
+"use strict";
+(() => {
+const N = JSON.parse(document.getElementById("numbers").textContent), T = N.texts, I = N.indicators;
+const $ = id => document.getElementById(id);
+const LDV = "Transportation|Light-Duty Vehicle";
+const COLOURS = {"Internal Combustion|Gasoline":"#8d99a6","Internal Combustion|Diesel":"#5f6b76","Internal Combustion|Flex-Fuel":"#b9a15a","Internal Combustion|Gas":"#c9b9a0","Internal Combustion|Full Hybrid":"#e0a63b","Plug-in Hybrid":"#5aa9c4","Battery-Electric":"#0b5c7a","Fuel-Cell-Electric":"#7a4fa3"};
+const PALETTE = ["#0b5c7a","#c0532f","#5aa9c4","#e0a63b","#4d7c4f","#8d5a97","#8d99a6","#b4575f","#2f8f83","#6b6fb5","#a3862d","#d58a94","#55636f","#97b552"];
+const GROUPS = ["China","North America","EU27","India","Other Europe","Japan","Latin America","ASEAN","Middle East","Korea","Oceania","Africa","Other Asia","Central Asia"];
+const TEN = ["BRN","KHM","IDN","LAO","MYS","MMR","PHL","SGP","THA","VNM"];
+const name = r => N.names[r] || r;
+function at(variable, region, year) {
+  const row = I[variable] && I[variable][region];
+  if (!row) return null;
+  const v = row[year - row[0] + 1];
+  return v === undefined ? null : v;
+}
+function fmt(v, digits) {
+  if (v === null || v === undefined || !isFinite(v)) return "–";
+  const a = Math.abs(v);
+  const d = digits !== undefined ? digits : a >= 1000 ? 0 : a >= 100 ? 0 : a >= 10 ? 1 : a >= 1 ? 2 : 3;
+  return v.toLocaleString("en", {minimumFractionDigits: d, maximumFractionDigits: d});
+}
+function el(tag, attributes, ...children) {
+  const svg = ["svg","path","line","rect","text","g","circle"].includes(tag);
+  const e = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const k in attributes) e.setAttribute(k, attributes[k]);
+  for (const c of children) e.append(c);
+  return e;
+}
+const tip = el("div", {id: "tip"});
+document.body.append(tip);
+function ticks(max) {
+  if (!(max > 0)) return [0, 1];
+  const raw = max / 4, p = Math.pow(10, Math.floor(Math.log10(raw)));
+  const step = [1, 2, 2.5, 5, 10].map(m => m * p).find(s => s >= raw);
+  const out = [];
+  for (let v = 0; v <= max + step * 0.999; v += step) out.push(v);
+  return out;
+}
+/* series: [{name, colour, points: [[year, value]...]}]; stacked or lines. */
+function chart(title, series, stacked, top) {
+  const W = 400, H = 220, L = 46, R = 8, B = 22, Tp = 8;
+  series = series.map(s => ({...s, points: s.points.filter(p => p[1] !== null)})).filter(s => s.points.some(p => p[1] > 0));
+  const figure = el("figure", {}, el("figcaption", {}, title));
+  if (!series.length) { figure.append(el("p", {class: "note"}, T.absent)); return figure; }
+  const years = [...new Set(series.flatMap(s => s.points.map(p => p[0])))].sort((a, b) => a - b);
+  const x0 = years[0], x1 = years[years.length - 1];
+  const X = y => L + (W - L - R) * (x1 > x0 ? (y - x0) / (x1 - x0) : 0.5);
+  const lookup = series.map(s => new Map(s.points));
+  let max = 0;
+  if (stacked) years.forEach(y => { max = Math.max(max, lookup.reduce((t, m) => t + (m.get(y) || 0), 0)); });
+  else series.forEach(s => s.points.forEach(p => { max = Math.max(max, p[1]); }));
+  const marks = top ? [0, 25, 50, 75, 100] : ticks(max);
+  const ymax = marks[marks.length - 1];
+  const Y = v => Tp + (H - B - Tp) * (1 - v / ymax);
+  const svg = el("svg", {viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title});
+  if (x1 > N.base) svg.append(el("rect", {x: X(Math.max(N.base, x0)), y: Tp, width: X(x1) - X(Math.max(N.base, x0)), height: H - B - Tp, fill: "#eef2f5"}));
+  marks.forEach(m => { svg.append(el("line", {x1: L, x2: W - R, y1: Y(m), y2: Y(m), stroke: "#dde3e8"}), el("text", {x: L - 5, y: Y(m) + 4, "text-anchor": "end"}, m >= 10000 ? m.toLocaleString("en") : String(+m.toPrecision(4)))); });
+  const span = x1 - x0, every = span > 30 ? 10 : span > 12 ? 5 : span > 6 ? 2 : 1;
+  years.forEach(y => { if (y % every === 0 || (every > 2 && y === N.base)) { if (every > 2 && y !== N.base && Math.abs(y - N.base) < 2) return; svg.append(el("text", {x: X(y), y: H - 6, "text-anchor": "middle"}, String(y))); } });
+  if (stacked) {
+    const base = new Map(years.map(y => [y, 0]));
+    series.forEach((s, i) => {
+      const ys = years.filter(y => lookup.some(m => m.has(y)));
+      const up = ys.map(y => [y, base.get(y) + (lookup[i].get(y) || 0)]);
+      const d = up.map((p, k) => `${k ? "L" : "M"}${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join("") + [...ys].reverse().map(y => `L${X(y).toFixed(1)},${Y(base.get(y)).toFixed(1)}`).join("") + "Z";
+      svg.append(el("path", {d, fill: s.colour, "fill-opacity": .92}));
+      up.forEach(p => base.set(p[0], p[1]));
+    });
+  } else {
+    series.forEach(s => {
+      const draw = (points, dash) => { if (points.length > 1) svg.append(el("path", {d: points.map((p, k) => `${k ? "L" : "M"}${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join(""), fill: "none", stroke: s.colour, "stroke-width": 2, "stroke-dasharray": dash ? "5 3" : "none", "stroke-linejoin": "round"})); };
+      draw(s.points.filter(p => p[0] <= N.base), false);
+      draw(s.points.filter(p => p[0] >= N.base), true);
+    });
+  }
+  const cursor = el("line", {y1: Tp, y2: H - B, stroke: "#1c2733", "stroke-width": 1, visibility: "hidden"});
+  svg.append(cursor);
+  svg.addEventListener("pointermove", e => {
+    const box = svg.getBoundingClientRect(), px = (e.clientX - box.left) / box.width * W;
+    const y = years.reduce((a, b) => Math.abs(X(b) - px) < Math.abs(X(a) - px) ? b : a);
+    cursor.setAttribute("x1", X(y)); cursor.setAttribute("x2", X(y)); cursor.setAttribute("visibility", "visible");
+    tip.replaceChildren(el("b", {}, String(y)));
+    series.forEach((s, i) => { const v = lookup[i].get(y); if (v !== undefined) tip.append(el("br", {}), `${s.name}: ${fmt(v)}`); });
+    tip.style.display = "block";
+    tip.style.left = Math.min(e.pageX + 14, window.scrollX + document.documentElement.clientWidth - tip.offsetWidth - 6) + "px";
+    tip.style.top = e.pageY + 14 + "px";
+  });
+  svg.addEventListener("pointerleave", () => { tip.style.display = "none"; cursor.setAttribute("visibility", "hidden"); });
+  const legend = el("div", {class: "legend"});
+  series.forEach(s => legend.append(el("span", {}, el("i", {style: `background:${s.colour}`}), s.name)));
+  figure.append(svg, legend);
+  return figure;
+}
+function line(variable, region, label, colour) {
+  const row = I[variable] && I[variable][region];
+  return {name: label, colour, points: row ? row.slice(1).map((v, i) => [row[0] + i, v]) : []};
+}
+const drives = Object.keys(COLOURS);
+const short = d => d.replace("Internal Combustion|", "");
+function regionCharts(r) {
+  const box = $("region-charts");
+  box.replaceChildren(
+    chart(T.c_sales, [line("Sales|" + LDV, r, T.light, "#0b5c7a"), line("Sales|Transportation|Truck and Bus", r, T.heavy, "#8d99a6")], true),
+    chart(T.c_mix, drives.map(d => line(`Sales|${LDV}|${d} [Share]`, r, short(d), COLOURS[d])), true, true),
+    chart(T.c_fleet, drives.map(d => line(`Stocks|${LDV}|${d}`, r, short(d), COLOURS[d])), true),
+    chart(T.c_co2, [line("Emissions|CO2|Well-to-Wheel|Light-Duty Vehicle", r, T.well, "#c0532f"), line(`Emissions|CO2|Energy|Demand|${LDV}`, r, T.tailpipe, "#0b5c7a")]),
+    chart(T.c_energy, [["Liquids|Gasoline", T.gasoline, "#8d99a6"], ["Liquids|Diesel", T.diesel, "#5f6b76"], ["Gases", T.gas, "#c9b9a0"], ["Electricity", T.electricity, "#0b5c7a"], ["Hydrogen", T.hydrogen, "#7a4fa3"]].map(e => line(`Final Energy|${LDV}|${e[0]}`, r, e[1], e[2])), true),
+    chart(T.c_origin, ["JPN", "CHN", "KOR", "EUR", "USA", "ASEAN", "IND", "other"].map((o, i) => line(`Sales|${LDV} [Share]|Maker|${o}`, r, o, PALETTE[i])), true, true),
+    chart(T.c_price, ["Internal Combustion|Gasoline", "Internal Combustion|Full Hybrid", "Plug-in Hybrid", "Battery-Electric"].map(d => line(`Price|${LDV}|${d}`, r, short(d), COLOURS[d]))),
+    chart(T.c_oil, [line(`Oil Displaced|${LDV}`, r, T.c_oil, "#4d7c4f")]),
+    chart(T.c_chargers, [line("Infrastructure|Public Chargers", r, T.c_chargers, "#2f8f83")]));
+}
+function worldCharts() {
+  $("world-charts").append(
+    chart(T.c_groups, GROUPS.map((g, i) => line("Sales|Transportation|Road Vehicle", g, g, PALETTE[i])), true),
+    chart(T.c_plug_groups, ["World", "China", "EU27", "North America", "Japan", "India", "ASEAN"].map((g, i) => line(`Sales|${LDV}|Plug-in Electric [Share]`, g, g, PALETTE[i])), false, true),
+    chart(T.c_pack, [line("Price|Transportation|Battery Pack", "World", T.c_pack, "#0b5c7a")]),
+    chart(T.c_battery, [line("Battery Demand|Transportation", "World", T.c_battery, "#c0532f")]));
+}
+const shown = [N.base, 2030, 2035].filter((y, i, a) => y <= N.horizon && a.indexOf(y) === i);
+if (!shown.includes(N.horizon)) shown.push(N.horizon);
+const MEASURES = [["Sales|Transportation|Road Vehicle", T.sales2023, 2], [`Sales|${LDV}|Plug-in Electric [Share]`, T.plug, 1], [`Sales|${LDV}|Internal Combustion|Full Hybrid [Share]`, T.hybrid, 1], ["Stocks|Transportation|Road Vehicle", T.stock, 1], [`Emissions|CO2|Energy|Demand|${LDV}`, T.co2, 1]];
+function headline() {
+  const table = el("table", {}), head = el("tr", {}, el("th", {}, T.region));
+  MEASURES.forEach(m => shown.forEach(y => head.append(el("th", {class: "n"}, `${m[1]} ${y}`))));
+  table.append(head);
+  ["World", ...Object.keys(I["Sales|Transportation|Road Vehicle"] || {}).filter(r => GROUPS.includes(r)).sort((a, b) => GROUPS.indexOf(a) - GROUPS.indexOf(b)), ...TEN].forEach(r => {
+    const row = el("tr", {class: r === "World" ? "total" : ""}, el("td", {}, name(r)));
+    MEASURES.forEach(m => shown.forEach(y => row.append(el("td", {class: "n"}, fmt(at(m[0], r, y), m[2])))));
+    table.append(row);
+  });
+  $("headline-table").append(table);
+  const end = shown[shown.length - 1];
+  [[`${T.sales2023} ${end}`, MEASURES[0][0], 1], [`${T.plug} ${N.base}`, MEASURES[1][0], 1, N.base], [`${T.plug} ${end}`, MEASURES[1][0], 1], [`${T.stock} ${end}`, MEASURES[3][0], 0], [`${T.co2} ${end}`, MEASURES[4][0], 0], [`${T.c_pack} ${end}`, "Price|Transportation|Battery Pack", 0]]
+    .forEach(c => $("cards").append(el("div", {class: "card"}, el("b", {}, fmt(at(c[1], "World", c[3] || end), c[2])), el("span", {}, c[0]))));
+}
+function countryTable() {
+  const rows = Object.keys(N.groups).map(r => [name(r) + " (" + r + ")", N.groups[r], ...MEASURES.flatMap(m => shown.map(y => at(m[0], r, y)))]);
+  const heads = [T.region, T.group, ...MEASURES.flatMap(m => shown.map(y => `${m[1]} ${y}`))];
+  const digits = MEASURES.flatMap(m => shown.map(() => m[2] === 2 ? 3 : m[2]));
+  let by = 2, down = true;
+  const draw = () => {
+    const wanted = $("filter").value.toLowerCase();
+    const list = rows.filter(r => (r[0] + r[1]).toLowerCase().includes(wanted));
+    list.sort((a, b) => { const [x, y] = [a[by], b[by]]; const c = typeof x === "string" ? x.localeCompare(y) : (x === null ? -Infinity : x) - (y === null ? -Infinity : y); return down ? -c : c; });
+    const head = el("tr", {});
+    heads.forEach((h, i) => { const th = el("th", {class: "sort" + (i > 1 ? " n" : "") + (i === by ? (down ? " down" : " up") : "")}, h); th.addEventListener("click", () => { if (by === i) down = !down; else { by = i; down = i > 1; } draw(); }); head.append(th); });
+    const table = el("table", {}, head);
+    list.forEach(r => { const tr = el("tr", {}, el("td", {}, r[0]), el("td", {}, r[1])); r.slice(2).forEach((v, i) => tr.append(el("td", {class: "n"}, fmt(v, digits[i])))); table.append(tr); });
+    $("country-table").replaceChildren(table);
+  };
+  $("filter").addEventListener("input", draw);
+  draw();
+}
+function vehicleCharts() {
+  const V = N.vehicles;
+  if (!V.rows) { $("vehicle-charts").append(el("p", {class: "note"}, T.absent)); return; }
+  const country = $("vehicle-country"), year = $("vehicle-year");
+  Object.keys(V.rows).sort((a, b) => name(a).localeCompare(name(b))).forEach(c => country.append(el("option", {value: c}, name(c))));
+  country.value = V.rows.THA ? "THA" : country.options[0].value;
+  Object.keys(V.rows[country.value]).forEach(y => year.append(el("option", {value: y}, y)));
+  const codes = {"ICE-gasoline": "Internal Combustion|Gasoline", "ICE-diesel": "Internal Combustion|Diesel", "flex-fuel": "Internal Combustion|Flex-Fuel", CNG: "Internal Combustion|Gas", HEV: "Internal Combustion|Full Hybrid", PHEV: "Plug-in Hybrid", BEV: "Battery-Electric", FCEV: "Fuel-Cell-Electric"};
+  const draw = () => {
+    const list = (V.rows[country.value][year.value] || []).map(r => [V.segments[r[0]], V.powertrains[r[1]], ...r.slice(2)]);
+    const bars = (title, column, scale) => {
+      const figure = el("figure", {}, el("figcaption", {}, title)), max = Math.max(...list.map(r => r[column] * scale)), h = list.length * 13 + 20;
+      const svg = el("svg", {viewBox: `0 0 400 ${h}`, role: "img", "aria-label": title});
+      let last = "";
+      list.forEach((r, i) => {
+        const w = 215 * r[column] * scale / max;
+        if (r[0] !== last) { svg.append(el("text", {x: 0, y: i * 13 + 11, style: "font-weight:600"}, r[0])); last = r[0]; }
+        svg.append(el("text", {x: 52, y: i * 13 + 11}, r[1]), el("rect", {x: 132, y: i * 13 + 3, width: w, height: 9, fill: COLOURS[codes[r[1]]]}), el("text", {x: 136 + w, y: i * 13 + 11}, fmt(r[column] * scale, scale > 1 ? 1 : 0)));
+      });
+      figure.append(svg);
+      return figure;
+    };
+    $("vehicle-charts").replaceChildren(bars(T.tco, 3, 100), bars(T.lca, 5, 1), bars(T.price, 2, 1));
+  };
+  country.addEventListener("change", draw); year.addEventListener("change", draw);
+  draw();
+}
+function scoreTable() {
+  if (!N.scores) return;
+  const select = $("score-region"), regions = [...new Set(N.scores.map(s => s[1]))];
+  regions.forEach(r => select.append(el("option", {value: r}, name(r))));
+  const methods = ["kyoso", "naive", "drift", "ets", "theta", "bass"], label = {sales: T.v_sales, stock: T.v_stock, plug_in_share: T.v_plug, hybrid_share: T.v_hybrid};
+  const draw = () => {
+    const index = new Map(N.scores.filter(s => s[1] === select.value).map(s => [[s[0], s[2], s[3], s[4], s[5]].join("|"), s]));
+    const head = el("tr", {}, el("th", {}, T.variable), el("th", {}, T.mode), el("th", {class: "n"}, T.lead));
+    methods.forEach(m => head.append(el("th", {class: "n"}, `${T.error}: ${m}`)));
+    head.append(el("th", {class: "n"}, T.wins), el("th", {class: "n"}, T.n));
+    const table = el("table", {}, head);
+    ["sales", "stock", "plug_in_share", "hybrid_share"].forEach(v => ["conditional", "ex_ante"].forEach(mode => [1, 3, 5].forEach(lead => {
+      const own = index.get([mode, v, lead, "kyoso", "mae"].join("|"));
+      if (!own) return;
+      const scale = v.endsWith("share") ? 100 : 1e-3;
+      const row = el("tr", {}, el("td", {}, label[v]), el("td", {}, T[mode]), el("td", {class: "n"}, String(lead)));
+      const errors = methods.map(m => { const s = index.get([mode, v, lead, m, "mae"].join("|")); return s && s[6] !== null ? s[6] * scale : null; });
+      const best = Math.min(...errors.filter(e => e !== null));
+      errors.forEach(e => row.append(el("td", {class: "n" + (e === best ? " best" : "")}, fmt(e, v.endsWith("share") ? 2 : 1))));
+      const wins = index.get([mode, v, lead, "kyoso", "wins"].join("|"));
+      row.append(el("td", {class: "n " + (wins[6] >= .5 ? "win" : "loss")}, fmt(100 * wins[6], 0) + " %"), el("td", {class: "n"}, String(own[7])));
+      table.append(row);
+    })));
+    $("score-table").replaceChildren(table);
+  };
+  select.addEventListener("change", draw);
+  draw();
+}
+function basisBars() {
+  const colours = ["#0b5c7a", "#5aa9c4", "#e0a63b", "#c0532f"], legend = el("div", {class: "legend"});
+  T.basis.forEach((b, i) => legend.append(el("span", {}, el("i", {style: `background:${colours[i]}`}), b)));
+  $("basis").append(legend);
+  const share = b => (b.recalled || 0) / Object.values(b).reduce((x, y) => x + y, 0);
+  Object.entries(N.basis).sort((a, b) => share(b[1]) - share(a[1])).forEach(([table, counts]) => {
+    const total = Object.values(counts).reduce((x, y) => x + y, 0), bar = el("div", {});
+    T.basis.forEach((b, i) => { if (counts[b]) bar.append(el("i", {style: `width:${100 * counts[b] / total}%;background:${colours[i]}`, title: `${b}: ${counts[b]}`})); });
+    $("basis").append(el("div", {class: "bar"}, el("span", {}, table), bar, el("span", {}, total.toLocaleString("en"))));
+  });
+}
+function outlooks() {
+  if (!N.outlooks.length) { $("outlook-table").append(el("p", {class: "note"}, T.absent)); return; }
+  const table = el("table", {}, el("tr", {}, ...[T.region, T.variable, "", T.ours, T.range, T.verdict, T.source].map((h, i) => el("th", {class: i > 1 && i < 5 ? "n" : ""}, h))));
+  N.outlooks.forEach(([r, v, y, low, high, source]) => {
+    const own = at(v, r, y);
+    if (own === null) return;
+    const verdict = own < low ? T.below : own > high ? T.above : T.inside;
+    table.append(el("tr", {}, el("td", {}, name(r)), el("td", {}, v.replace("Transportation|", "").replace("Light-Duty Vehicle|", "")), el("td", {class: "n"}, String(y)), el("td", {class: "n"}, fmt(own, 1)), el("td", {class: "n"}, `${fmt(low, 0)}–${fmt(high, 0)}`), el("td", {class: verdict === T.inside ? "win" : "loss"}, verdict), el("td", {}, source)));
+  });
+  $("outlook-table").append(table);
+}
+const choose = $("choose");
+["World", ...GROUPS, "ASEAN (11)"].forEach(r => choose.append(el("option", {value: r}, r)));
+Object.keys(N.groups).sort((a, b) => name(a).localeCompare(name(b))).forEach(r => choose.append(el("option", {value: r}, name(r))));
+choose.value = "World";
+choose.addEventListener("change", () => regionCharts(choose.value));
+headline(); regionCharts("World"); worldCharts(); outlooks(); countryTable(); vehicleCharts(); scoreTable(); basisBars();
+})();
