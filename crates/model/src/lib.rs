@@ -12,5 +12,6 @@ pub mod state;
 pub mod step;
 pub mod run;
 pub mod results;
+pub mod explain;
 pub mod hindcast;
 pub mod tables;

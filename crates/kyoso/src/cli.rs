@@ -1,0 +1,174 @@
+//! What a user may type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The world car market to 2035 and 2050, country by country.
+#[derive(Debug, Parser)]
+#[command(name = "kyoso", version, about, arg_required_else_help = true, after_help = "Exit: 0 done, 1 invalid input or a folder that cannot be written, 2 usage, 3 not converged, 4 a check failed, 5 internal error.")]
+pub struct Arguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args, Clone)]
+pub struct Common {
+    /// Use this folder in place of the data in the program (`kyoso data init DIR` makes one).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print JSON on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress and no messages beside results and errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Threads; results are the same for any number.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Seed of random numbers (this version draws none; kept in the manifest).
+    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The outlook: projects the base year to the horizon; tables, manifest and report.
+    Run(RunOptions),
+    /// Projects from earlier base years and scores against the record.
+    Hindcast(HindcastOptions),
+    /// Takes one number apart: equation, terms, inputs and their sources.
+    Explain(ExplainOptions),
+    /// Checks, shows, cites or copies out the data.
+    Data {
+        #[command(subcommand)]
+        action: DataAction,
+    },
+    /// The scenarios that ship.
+    Example {
+        #[command(subcommand)]
+        action: ExampleAction,
+    },
+    /// Runs a manifest again and compares byte for byte.
+    Reproduce {
+        /// `manifest.json` of a run.
+        manifest: PathBuf,
+    },
+    /// JSON Schema of scenario files, for completion in editors.
+    Schema,
+    /// Completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// What this machine has and whether the program is sound on it.
+    Doctor,
+}
+
+/// File format of tables.
+#[derive(Debug, Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated values.
+    Csv,
+}
+
+#[derive(Debug, Args, Clone)]
+pub struct Choice {
+    /// A shipped scenario by name, or a .toml file.
+    #[arg(default_value = "baseline")]
+    pub scenario: String,
+    /// Last year, in place of the scenario's.
+    #[arg(long, value_name = "YEAR")]
+    pub horizon: Option<i32>,
+    /// Path of people and income (SSP1 to SSP5), in place of the scenario's.
+    #[arg(long, value_name = "SSP")]
+    pub drivers: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Folder for the results (default `out/NAME`).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Format of the tables.
+    #[arg(long, value_enum, default_value = "parquet")]
+    pub format: TableFormat,
+    /// Score the model against history too and put the scores into the report (about a second).
+    #[arg(long)]
+    pub hindcast: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct HindcastOptions {
+    /// Base years to project from.
+    #[arg(long, value_delimiter = ',', value_name = "Y1,Y2,...")]
+    pub origins: Option<Vec<i32>>,
+    /// Folder for the table of scores (default `out/hindcast`).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Format of the table.
+    #[arg(long, value_enum, default_value = "parquet")]
+    pub format: TableFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainOptions {
+    /// Variable of the indicators, such as "Sales|Transportation|Light-Duty Vehicle".
+    pub variable: String,
+    /// ISO code, group or World.
+    pub region: String,
+    /// Year.
+    pub year: i32,
+    /// A shipped scenario by name, or a .toml file.
+    #[arg(long, default_value = "baseline")]
+    pub scenario: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataAction {
+    /// Checks every table: schema, ranges, keys, sums, sources; all problems at once.
+    Check,
+    /// Lists tables, or the rows of one.
+    List {
+        /// A table.
+        table: Option<String>,
+        /// Only rows with this word in some cell (a country code, say).
+        #[arg(long)]
+        filter: Option<String>,
+    },
+    /// Rows by basis, and the bibliography.
+    Sources,
+    /// The estimates that stand where the record is silent.
+    Estimates,
+    /// Copies the data into a folder, for editing.
+    Init {
+        /// A folder that does not exist yet.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ExampleAction {
+    /// Names and descriptions.
+    List,
+    /// Writes a scenario to a file.
+    Extract {
+        /// Name.
+        name: String,
+        /// File (default `NAME.toml`).
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Runs a scenario.
+    Run {
+        /// Name.
+        name: String,
+    },
+}

@@ -1,0 +1,38 @@
+//! One file a command.
+
+mod data;
+mod doctor;
+mod example;
+mod explain;
+mod hindcast;
+mod reproduce;
+pub mod run;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+
+use crate::cli::{Arguments, Command};
+use crate::term;
+
+/// Does what was asked.
+pub fn dispatch(arguments: &Arguments) -> Result<()> {
+    let common = &arguments.common;
+    if let Some(threads) = common.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().context("cannot start the threads")?;
+    }
+    match &arguments.command {
+        Command::Run(options) => run::run(common, options),
+        Command::Hindcast(options) => hindcast::hindcast(common, options),
+        Command::Explain(options) => explain::explain(common, options),
+        Command::Data { action } => data::data(common, action),
+        Command::Example { action } => example::example(common, action),
+        Command::Reproduce { manifest } => reproduce::reproduce(common, manifest),
+        Command::Schema => term::print(&format!("{:#}\n", kyoso_model::scenario::json_schema())),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "kyoso", &mut script);
+            term::print(&String::from_utf8_lossy(&script))
+        }
+        Command::Doctor => doctor::doctor(common),
+    }
+}
