@@ -14,7 +14,11 @@ pub fn root_mean_squared_error(forecast: &[f64], actual: &[f64]) -> f64 {
 pub fn symmetric_percentage_error(forecast: &[f64], actual: &[f64]) -> f64 {
     mean(forecast.iter().zip(actual).map(|(f, a)| {
         let size = f.abs() + a.abs();
-        if size > 0.0 { 200.0 * (f - a).abs() / size } else { 0.0 }
+        if size > 0.0 {
+            200.0 * (f - a).abs() / size
+        } else {
+            0.0
+        }
     }))
 }
 
@@ -49,7 +53,11 @@ pub fn share_of_wins(first: &[f64], second: &[f64]) -> f64 {
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
-    if count == 0 { f64::NAN } else { sum / f64::from(count) }
+    if count == 0 {
+        f64::NAN
+    } else {
+        sum / f64::from(count)
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +70,11 @@ mod tests {
         assert!((mean_absolute_error(&forecast, &actual) - 1.5).abs() < 1e-12);
         assert!((root_mean_squared_error(&forecast, &actual) - 2.5_f64.sqrt()).abs() < 1e-12);
         assert!((bias(&forecast, &actual) + 0.5).abs() < 1e-12);
-        assert!((symmetric_percentage_error(&forecast, &actual) - (200.0 / 3.0 + 40.0) / 2.0).abs() < 1e-9);
+        assert!(
+            (symmetric_percentage_error(&forecast, &actual) - f64::midpoint(200.0 / 3.0, 40.0))
+                .abs()
+                < 1e-9
+        );
         assert_eq!(symmetric_percentage_error(&[0.0], &[0.0]), 0.0);
         assert!((naive_scale(&[1.0, 2.0, 4.0]) - 1.5).abs() < 1e-12);
         assert!((naive_root_scale(&[1.0, 2.0, 4.0]) - 2.5_f64.sqrt()).abs() < 1e-12);

@@ -6,7 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The world car market to 2035 and 2050, country by country.
 #[derive(Debug, Parser)]
-#[command(name = "kyoso", version, about, arg_required_else_help = true, after_help = "Exit: 0 done, 1 invalid input or a folder that cannot be written, 2 usage, 3 not converged, 4 a check failed, 5 internal error.")]
+#[command(
+    name = "kyoso",
+    version,
+    about,
+    arg_required_else_help = true,
+    after_help = "Exit: 0 done, 1 invalid input or a folder that cannot be written, 2 usage, 3 not converged, 4 a check failed, 5 internal error."
+)]
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,

@@ -41,17 +41,27 @@ impl Library for Scenarios<'_> {
     fn find(&self, name: &str) -> Option<(String, Cow<'_, str>)> {
         let shipped = format!("scenarios/{name}.toml");
         if let Some(bytes) = self.0.read(&shipped) {
-            return Some((shipped, Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())));
+            return Some((
+                shipped,
+                Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+            ));
         }
         let bytes = std::fs::read(name).ok()?;
-        Some((name.to_owned(), Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())))
+        Some((
+            name.to_owned(),
+            Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        ))
     }
 
     fn names(&self) -> Vec<String> {
         self.0
             .paths()
             .iter()
-            .filter_map(|path| path.strip_prefix("scenarios/")?.strip_suffix(".toml").map(str::to_owned))
+            .filter_map(|path| {
+                path.strip_prefix("scenarios/")?
+                    .strip_suffix(".toml")
+                    .map(str::to_owned)
+            })
             .collect()
     }
 }
@@ -61,6 +71,12 @@ pub fn vocabulary(record: &Record) -> Vocabulary {
     Vocabulary {
         parameters: Parameters::from_record(record).catalogue(),
         countries: record.table("countries").text("iso3").distinct().to_vec(),
-        base_year: record.table("sales").integer("year").iter().copied().max().unwrap_or(2023),
+        base_year: record
+            .table("sales")
+            .integer("year")
+            .iter()
+            .copied()
+            .max()
+            .unwrap_or(2023),
     }
 }

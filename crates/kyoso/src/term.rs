@@ -22,12 +22,24 @@ impl std::error::Error for CheckFailed {}
 
 /// Prints an error and gives the exit code of its kind.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)) {
+    if error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    }) {
         return ExitCode::SUCCESS;
     }
     let red = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let label = if red { "\u{1b}[31merror\u{1b}[0m" } else { "error" };
-    let text = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let label = if red {
+        "\u{1b}[31merror\u{1b}[0m"
+    } else {
+        "error"
+    };
+    let text = error
+        .chain()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ");
     // Nobody is left to tell if standard error is closed.
     let _ = writeln!(std::io::stderr(), "{label}: {text}");
     ExitCode::from(code(error))
@@ -37,7 +49,10 @@ fn code(error: &anyhow::Error) -> u8 {
     let found = |test: &dyn Fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(test);
     if found(&|cause| cause.downcast_ref::<CheckFailed>().is_some()) {
         4
-    } else if found(&|cause| cause.downcast_ref::<RunError>().is_some() || matches!(cause.downcast_ref(), Some(HindcastError::Run(_)))) {
+    } else if found(&|cause| {
+        cause.downcast_ref::<RunError>().is_some()
+            || matches!(cause.downcast_ref(), Some(HindcastError::Run(_)))
+    }) {
         3
     } else {
         1
@@ -49,7 +64,8 @@ pub fn bar(quiet: bool, length: u64, message: &'static str) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden()).with_message(message);
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden())
+        .with_message(message);
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {elapsed}") {
         bar.set_style(style);
     }
@@ -74,7 +90,15 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// Columns of text, the first to the left, the others to the right.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width: Vec<usize> = (0..count).map(|i| rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+    let width: Vec<usize> = (0..count)
+        .map(|i| {
+            rows.iter()
+                .filter_map(|row| row.get(i))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     let mut text = String::new();
     for row in rows {
         let line: Vec<String> = row
@@ -82,7 +106,11 @@ pub fn columns(rows: &[Vec<String>]) -> String {
             .enumerate()
             .map(|(i, cell)| {
                 let pad = " ".repeat(width[i] - cell.chars().count());
-                if i == 0 { format!("{cell}{pad}") } else { format!("{pad}{cell}") }
+                if i == 0 {
+                    format!("{cell}{pad}")
+                } else {
+                    format!("{pad}{cell}")
+                }
             })
             .collect();
         text.push_str(line.join("  ").trim_end());

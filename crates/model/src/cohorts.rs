@@ -20,7 +20,8 @@ pub fn yearly_survival(scale_years: f64, shape: f64) -> [f64; AGES] {
 
 /// Ages at which used vehicles change country: a triangle of half-width five around `mean_age`; sums to one.
 pub fn used_age_profile(mean_age: f64) -> [f64; AGES] {
-    let mut profile: [f64; AGES] = std::array::from_fn(|age| (1.0 - (age as f64 - mean_age).abs() / 6.0).max(0.0));
+    let mut profile: [f64; AGES] =
+        std::array::from_fn(|age| (1.0 - (age as f64 - mean_age).abs() / 6.0).max(0.0));
     let sum: f64 = profile.iter().sum();
     profile.iter_mut().for_each(|weight| *weight /= sum);
     profile
@@ -67,7 +68,9 @@ pub fn steady_profile(vehicles: f64, growth: f64, survival: &[f64; AGES]) -> [f6
         alive *= survival[age];
     }
     let sum: f64 = cohorts.iter().sum();
-    cohorts.iter_mut().for_each(|cohort| *cohort *= vehicles / sum);
+    cohorts
+        .iter_mut()
+        .for_each(|cohort| *cohort *= vehicles / sum);
     cohorts
 }
 

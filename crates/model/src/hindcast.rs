@@ -11,7 +11,7 @@ use kyoso_explore::baseline::{self, Method};
 use kyoso_explore::score;
 
 use crate::calibrate;
-use crate::ids::{Group, POWERTRAINS, Powertrain, YEARS, year_index};
+use crate::ids::{Group, Powertrain, YEARS, year_index};
 use crate::input::{Cut, Problems, Record};
 use crate::run::{self, Outcome, RunError};
 use crate::scenario::Scenario;
@@ -63,7 +63,12 @@ pub enum Variable {
 
 impl Variable {
     /// All variables.
-    pub const ALL: [Self; 4] = [Self::Sales, Self::Stock, Self::PlugInShare, Self::HybridShare];
+    pub const ALL: [Self; 4] = [
+        Self::Sales,
+        Self::Stock,
+        Self::PlugInShare,
+        Self::HybridShare,
+    ];
 
     /// Name in tables.
     pub const fn code(self) -> &'static str {
@@ -143,26 +148,48 @@ pub fn in_tuning_half(iso3: &str) -> bool {
 }
 
 /// The projection of one origin in one mode; nothing later than the origin enters but what the mode allows.
-pub fn project(record: &Record, mode: Mode, origin: i32, years: i32) -> Result<(World, calibrate::Base, Outcome, Cut), HindcastError> {
+pub fn project(
+    record: &Record,
+    mode: Mode,
+    origin: i32,
+    years: i32,
+) -> Result<(World, calibrate::Base, Outcome, Cut), HindcastError> {
     let (known, cut) = match mode {
         Mode::Conditional => (record.clone(), Cut::default()),
         Mode::ExAnte => record.known_by(origin),
     };
     let mut world = World::as_of(&known, origin)?;
     let base = calibrate::calibrate(&mut world, &known);
-    let scenario = Scenario { horizon: origin + years, ..Scenario::default() };
+    let scenario = Scenario {
+        horizon: origin + years,
+        ..Scenario::default()
+    };
     let outcome = run::run(&world, &base, &scenario)?;
     Ok((world, base, outcome, cut))
 }
 
 /// Projects from every origin in both modes and scores against the record.
-pub fn hindcast(record: &Record, origins: &[i32], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Hindcast, HindcastError> {
+pub fn hindcast(
+    record: &Record,
+    origins: &[i32],
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Hindcast, HindcastError> {
     let truth = World::build(record)?;
     let (first, last) = (2009, truth.base_year - 1);
-    if let Some(&origin) = origins.iter().find(|origin| !(first..=last).contains(*origin)) {
-        return Err(HindcastError::Origin { origin, first, last });
+    if let Some(&origin) = origins
+        .iter()
+        .find(|origin| !(first..=last).contains(*origin))
+    {
+        return Err(HindcastError::Origin {
+            origin,
+            first,
+            last,
+        });
     }
-    let jobs: Vec<(Mode, i32)> = Mode::ALL.iter().flat_map(|&mode| origins.iter().map(move |&origin| (mode, origin))).collect();
+    let jobs: Vec<(Mode, i32)> = Mode::ALL
+        .iter()
+        .flat_map(|&mode| origins.iter().map(move |&origin| (mode, origin)))
+        .collect();
     let done = std::sync::atomic::AtomicUsize::new(0);
     let results: Vec<Result<(Vec<Forecast>, Cut), HindcastError>> = jobs
         .par_iter()
@@ -170,12 +197,19 @@ pub fn hindcast(record: &Record, origins: &[i32], progress: &(dyn Fn(usize, usiz
             let years = LEADS[LEADS.len() - 1].min(truth.base_year - origin);
             let (world, base, outcome, cut) = project(record, mode, origin, years)?;
             let scored = score_origin(&truth, &world, &base, &outcome, mode);
-            progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, jobs.len());
+            progress(
+                done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1,
+                jobs.len(),
+            );
             Ok((scored, cut))
         })
         .collect();
     let mut hindcast = Hindcast {
-        countries: truth.countries.iter().map(|country| (country.iso3.clone(), country.group)).collect(),
+        countries: truth
+            .countries
+            .iter()
+            .map(|country| (country.iso3.clone(), country.group))
+            .collect(),
         forecasts: Vec::new(),
         cuts: Vec::new(),
     };
@@ -195,7 +229,11 @@ fn recorded(truth: &World, c: usize, variable: Variable) -> Vec<f64> {
         .map(|t| match variable {
             Variable::Sales if truth.sales_recorded[c * YEARS + t] => truth.sales[(c, t)],
             Variable::Stock => truth.private_stock[(c, t)],
-            Variable::PlugInShare if truth.plug_in_recorded[c] && t >= year_index(FIRST_PLUG_IN) && !truth.sales[(c, t)].is_nan() => {
+            Variable::PlugInShare
+                if truth.plug_in_recorded[c]
+                    && t >= year_index(FIRST_PLUG_IN)
+                    && !truth.sales[(c, t)].is_nan() =>
+            {
                 let units: Vec<f64> = [Powertrain::PlugInHybrid, Powertrain::BatteryElectric]
                     .iter()
                     .map(|f| truth.electrified[f.index()][(c, t)])
@@ -214,7 +252,14 @@ fn recorded(truth: &World, c: usize, variable: Variable) -> Vec<f64> {
 }
 
 /// What the model says of a variable some years ahead.
-fn projected(world: &World, base: &calibrate::Base, outcome: &Outcome, c: usize, variable: Variable, lead: i32) -> f64 {
+fn projected(
+    world: &World,
+    base: &calibrate::Base,
+    outcome: &Outcome,
+    c: usize,
+    variable: Variable,
+    lead: i32,
+) -> f64 {
     let country = &outcome.years[(lead - 1) as usize].countries[c];
     let light: f64 = country.light_new.iter().sum();
     match variable {
@@ -226,13 +271,23 @@ fn projected(world: &World, base: &calibrate::Base, outcome: &Outcome, c: usize,
             world.private_stock[(c, year_index(world.base_year))] * now / then
         }
         Variable::PlugInShare => {
-            [Powertrain::PlugInHybrid, Powertrain::BatteryElectric].iter().map(|f| country.light_new[f.index()]).sum::<f64>() / light
+            [Powertrain::PlugInHybrid, Powertrain::BatteryElectric]
+                .iter()
+                .map(|f| country.light_new[f.index()])
+                .sum::<f64>()
+                / light
         }
         Variable::HybridShare => country.light_new[Powertrain::Hybrid.index()] / light,
     }
 }
 
-fn score_origin(truth: &World, world: &World, base: &calibrate::Base, outcome: &Outcome, mode: Mode) -> Vec<Forecast> {
+fn score_origin(
+    truth: &World,
+    world: &World,
+    base: &calibrate::Base,
+    outcome: &Outcome,
+    mode: Mode,
+) -> Vec<Forecast> {
     let origin = world.base_year;
     let b = year_index(origin);
     let mut forecasts = Vec::new();
@@ -245,23 +300,39 @@ fn score_origin(truth: &World, world: &World, base: &calibrate::Base, outcome: &
                 _ => 0,
             };
             // The unbroken run of records that ends at the origin.
-            let start = (first..=b).rev().take_while(|&t| !series[t].is_nan()).last();
+            let start = (first..=b)
+                .rev()
+                .take_while(|&t| !series[t].is_nan())
+                .last();
             let Some(start) = start else { continue };
             let history = &series[start..=b];
             if history.len() < 3 {
                 continue;
             }
-            let scale = (score::naive_scale(history), score::naive_root_scale(history));
+            let scale = (
+                score::naive_scale(history),
+                score::naive_root_scale(history),
+            );
             let horizon = outcome.years.len();
-            let mut methods: Vec<(&'static str, Vec<f64>)> =
-                vec![("kyoso", (1..=horizon as i32).map(|lead| projected(world, base, outcome, c, variable, lead)).collect())];
+            let mut methods: Vec<(&'static str, Vec<f64>)> = vec![(
+                "kyoso",
+                (1..=horizon as i32)
+                    .map(|lead| projected(world, base, outcome, c, variable, lead))
+                    .collect(),
+            )];
             for method in Method::ALL {
                 if method == Method::Bass && !variable.is_share() {
                     continue;
                 }
                 if let Ok(mut points) = baseline::forecast(method, history, horizon) {
-                    let top = if variable.is_share() { 1.0 } else { f64::INFINITY };
-                    points.iter_mut().for_each(|point| *point = point.clamp(0.0, top));
+                    let top = if variable.is_share() {
+                        1.0
+                    } else {
+                        f64::INFINITY
+                    };
+                    points
+                        .iter_mut()
+                        .for_each(|point| *point = point.clamp(0.0, top));
                     methods.push((method.code(), points));
                 }
             }
@@ -272,12 +343,21 @@ fn score_origin(truth: &World, world: &World, base: &calibrate::Base, outcome: &
                 }
                 for (method, points) in &methods {
                     let forecast = points[(lead - 1) as usize];
-                    forecasts.push(Forecast { mode, origin, lead, country: c, variable, method, forecast, actual, scale });
+                    forecasts.push(Forecast {
+                        mode,
+                        origin,
+                        lead,
+                        country: c,
+                        variable,
+                        method,
+                        forecast,
+                        actual,
+                        scale,
+                    });
                 }
             }
         }
     }
-    let _ = POWERTRAINS;
     forecasts
 }
 
@@ -309,20 +389,53 @@ impl Hindcast {
     pub fn scores(&self) -> Vec<Score> {
         let mut regions: Vec<(String, Vec<bool>)> = vec![
             ("World".to_owned(), vec![true; self.countries.len()]),
-            ("tuning half".to_owned(), self.countries.iter().map(|(iso3, _)| in_tuning_half(iso3)).collect()),
-            ("other half".to_owned(), self.countries.iter().map(|(iso3, _)| !in_tuning_half(iso3)).collect()),
+            (
+                "tuning half".to_owned(),
+                self.countries
+                    .iter()
+                    .map(|(iso3, _)| in_tuning_half(iso3))
+                    .collect(),
+            ),
+            (
+                "other half".to_owned(),
+                self.countries
+                    .iter()
+                    .map(|(iso3, _)| !in_tuning_half(iso3))
+                    .collect(),
+            ),
         ];
         for group in Group::ALL {
-            regions.push((group.code().to_owned(), self.countries.iter().map(|(_, of)| of == group).collect()));
+            regions.push((
+                group.code().to_owned(),
+                self.countries.iter().map(|(_, of)| of == group).collect(),
+            ));
         }
         for (c, (iso3, _)) in self.countries.iter().enumerate() {
-            regions.push((iso3.clone(), (0..self.countries.len()).map(|i| i == c).collect()));
+            regions.push((
+                iso3.clone(),
+                (0..self.countries.len()).map(|i| i == c).collect(),
+            ));
         }
-        let mut index: std::collections::BTreeMap<(Mode, i32, Variable, &'static str), Vec<&Forecast>> = std::collections::BTreeMap::new();
+        let mut index: std::collections::BTreeMap<
+            (Mode, i32, Variable, &'static str),
+            Vec<&Forecast>,
+        > = std::collections::BTreeMap::new();
         for forecast in &self.forecasts {
-            index.entry((forecast.mode, forecast.lead, forecast.variable, forecast.method)).or_default().push(forecast);
+            index
+                .entry((
+                    forecast.mode,
+                    forecast.lead,
+                    forecast.variable,
+                    forecast.method,
+                ))
+                .or_default()
+                .push(forecast);
         }
-        let mut origins: Vec<i32> = self.forecasts.iter().map(|forecast| forecast.origin).collect();
+        let mut origins: Vec<i32> = self
+            .forecasts
+            .iter()
+            .map(|forecast| forecast.origin)
+            .collect();
         origins.sort_unstable();
         origins.dedup();
         origins.insert(0, 0);
@@ -334,7 +447,12 @@ impl Hindcast {
                     let naive = &index[&(mode, lead, variable, "naive")];
                     for &origin in &origins {
                         let pick = |list: &[&Forecast]| -> Vec<Forecast> {
-                            list.iter().filter(|f| members[f.country] && (origin == 0 || f.origin == origin)).map(|f| (*f).clone()).collect()
+                            list.iter()
+                                .filter(|f| {
+                                    members[f.country] && (origin == 0 || f.origin == origin)
+                                })
+                                .map(|f| (*f).clone())
+                                .collect()
                         };
                         let (own, reference) = (pick(forecasts), pick(naive));
                         if !own.is_empty() {
@@ -352,20 +470,70 @@ impl Hindcast {
     pub fn table(&self) -> Table {
         let scores = self.scores();
         let words = |of: &dyn Fn(&Score) -> String| crate::tables::words(scores.iter().map(of));
-        let column = |name, unit, description, values| Column { name, unit, description, values };
+        let column = |name, unit, description, values| Column {
+            name,
+            unit,
+            description,
+            values,
+        };
         Table {
             name: "scores",
             description: "Forecasts from earlier base years against the record, beside baselines",
             columns: vec![
-                column("mode", "", "conditional: true income, prices and rules; ex_ante: only what was known", words(&|s| s.mode.code().to_owned())),
-                column("origin", "", "base year of the projection; 0 for all", Values::Integers(scores.iter().map(|s| s.origin).collect())),
-                column("lead", "years", "years ahead", Values::Integers(scores.iter().map(|s| s.lead).collect())),
-                column("region", "", "World, halves, groups, countries", words(&|s| s.region.clone())),
-                column("variable", "", "what is forecast", words(&|s| s.variable.code().to_owned())),
-                column("method", "", "kyoso or a baseline", words(&|s| s.method.to_owned())),
-                column("metric", "", "see docs/explanation/hindcast.md", words(&|s| s.metric.to_owned())),
-                column("value", "", "value of the metric", Values::Reals(scores.iter().map(|s| s.value).collect())),
-                column("n", "", "forecasts behind it", Values::Integers(scores.iter().map(|s| s.n as i32).collect())),
+                column(
+                    "mode",
+                    "",
+                    "conditional: true income, prices and rules; ex_ante: only what was known",
+                    words(&|s| s.mode.code().to_owned()),
+                ),
+                column(
+                    "origin",
+                    "",
+                    "base year of the projection; 0 for all",
+                    Values::Integers(scores.iter().map(|s| s.origin).collect()),
+                ),
+                column(
+                    "lead",
+                    "years",
+                    "years ahead",
+                    Values::Integers(scores.iter().map(|s| s.lead).collect()),
+                ),
+                column(
+                    "region",
+                    "",
+                    "World, halves, groups, countries",
+                    words(&|s| s.region.clone()),
+                ),
+                column(
+                    "variable",
+                    "",
+                    "what is forecast",
+                    words(&|s| s.variable.code().to_owned()),
+                ),
+                column(
+                    "method",
+                    "",
+                    "kyoso or a baseline",
+                    words(&|s| s.method.to_owned()),
+                ),
+                column(
+                    "metric",
+                    "",
+                    "see docs/explanation/hindcast.md",
+                    words(&|s| s.metric.to_owned()),
+                ),
+                column(
+                    "value",
+                    "",
+                    "value of the metric",
+                    Values::Reals(scores.iter().map(|s| s.value).collect()),
+                ),
+                column(
+                    "n",
+                    "",
+                    "forecasts behind it",
+                    Values::Integers(scores.iter().map(|s| s.n as i32).collect()),
+                ),
             ],
         }
     }
@@ -373,27 +541,67 @@ impl Hindcast {
 
 type Key<'a> = (Mode, i32, i32, &'a String, Variable, &'static str);
 
-fn metrics((mode, origin, lead, region, variable, method): Key, own: &[Forecast], naive: &[Forecast]) -> Vec<Score> {
+fn metrics(
+    (mode, origin, lead, region, variable, method): Key,
+    own: &[Forecast],
+    naive: &[Forecast],
+) -> Vec<Score> {
     let column = |of: &dyn Fn(&Forecast) -> f64| own.iter().map(of).collect::<Vec<f64>>();
     let (forecast, actual) = (column(&|f| f.forecast), column(&|f| f.actual));
     let scaled = |of: &dyn Fn(&Forecast) -> f64| {
-        let values: Vec<f64> = own.iter().map(of).filter(|value| value.is_finite()).collect();
-        if values.is_empty() { f64::NAN } else { values.iter().sum::<f64>() / values.len() as f64 }
+        let values: Vec<f64> = own
+            .iter()
+            .map(of)
+            .filter(|value| value.is_finite())
+            .collect();
+        if values.is_empty() {
+            f64::NAN
+        } else {
+            values.iter().sum::<f64>() / values.len() as f64
+        }
     };
-    let errors = |list: &[Forecast]| list.iter().map(|f| (f.forecast - f.actual).abs()).collect::<Vec<f64>>();
+    let errors = |list: &[Forecast]| {
+        list.iter()
+            .map(|f| (f.forecast - f.actual).abs())
+            .collect::<Vec<f64>>()
+    };
     let same: Vec<Forecast> = own
         .iter()
-        .filter_map(|f| naive.iter().find(|other| other.country == f.country && other.origin == f.origin).cloned())
+        .filter_map(|f| {
+            naive
+                .iter()
+                .find(|other| other.country == f.country && other.origin == f.origin)
+                .cloned()
+        })
         .collect();
     [
         ("mae", score::mean_absolute_error(&forecast, &actual)),
-        ("mase", scaled(&|f| (f.forecast - f.actual).abs() / f.scale.0)),
-        ("rmsse", scaled(&|f| ((f.forecast - f.actual) / f.scale.1).powi(2)).sqrt()),
-        ("smape", score::symmetric_percentage_error(&forecast, &actual)),
+        (
+            "mase",
+            scaled(&|f| (f.forecast - f.actual).abs() / f.scale.0),
+        ),
+        (
+            "rmsse",
+            scaled(&|f| ((f.forecast - f.actual) / f.scale.1).powi(2)).sqrt(),
+        ),
+        (
+            "smape",
+            score::symmetric_percentage_error(&forecast, &actual),
+        ),
         ("bias", score::bias(&forecast, &actual)),
         ("wins", score::share_of_wins(&errors(own), &errors(&same))),
     ]
     .into_iter()
-    .map(|(metric, value)| Score { mode, origin, lead, region: region.clone(), variable, method, metric, value, n: own.len() })
+    .map(|(metric, value)| Score {
+        mode,
+        origin,
+        lead,
+        region: region.clone(),
+        variable,
+        method,
+        metric,
+        value,
+        n: own.len(),
+    })
     .collect()
 }

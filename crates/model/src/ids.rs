@@ -88,7 +88,10 @@ impl Powertrain {
 
     /// Combustion only, without a traction battery.
     pub const fn is_conventional(self) -> bool {
-        matches!(self, Self::Gasoline | Self::Diesel | Self::FlexFuel | Self::Cng)
+        matches!(
+            self,
+            Self::Gasoline | Self::Diesel | Self::FlexFuel | Self::Cng
+        )
     }
 }
 
@@ -192,7 +195,10 @@ pub const YEARS: usize = (LAST_YEAR - FIRST_YEAR + 1) as usize;
 /// # Panics
 /// If the year lies outside `FIRST_YEAR..=LAST_YEAR`, which input checks exclude.
 pub fn year_index(year: i32) -> usize {
-    assert!((FIRST_YEAR..=LAST_YEAR).contains(&year), "year {year} lies outside the arrays");
+    assert!(
+        (FIRST_YEAR..=LAST_YEAR).contains(&year),
+        "year {year} lies outside the arrays"
+    );
     (year - FIRST_YEAR) as usize
 }
 
@@ -206,7 +212,10 @@ pub struct Grid {
 impl Grid {
     /// A table filled with one value.
     pub fn filled(rows: usize, columns: usize, value: f64) -> Self {
-        Self { columns, cells: vec![value; rows * columns] }
+        Self {
+            columns,
+            cells: vec![value; rows * columns],
+        }
     }
 
     /// One row.

@@ -4,7 +4,11 @@
 ///
 /// `rows` are (features, value). Solved by Gaussian elimination with pivoting of the normal
 /// equations, which are well conditioned since every weight is positive.
-pub fn solve<const N: usize>(rows: &[([f64; N], f64)], weight: &[f64; N], prior: &[f64; N]) -> [f64; N] {
+pub fn solve<const N: usize>(
+    rows: &[([f64; N], f64)],
+    weight: &[f64; N],
+    prior: &[f64; N],
+) -> [f64; N] {
     let mut matrix = [[0.0; N]; N];
     let mut right = [0.0; N];
     for i in 0..N {
@@ -65,10 +69,16 @@ pub fn gauss_newton<const N: usize>(
         let rows: Vec<([f64; N], f64)> = errors
             .iter()
             .enumerate()
-            .map(|(i, error)| (std::array::from_fn(|k| (moved[k][i] - error) / steps[k]), -error))
+            .map(|(i, error)| {
+                (
+                    std::array::from_fn(|k| (moved[k][i] - error) / steps[k]),
+                    -error,
+                )
+            })
             .collect();
-        let curvature: [f64; N] =
-            std::array::from_fn(|k| damping * rows.iter().map(|(row, _)| row[k] * row[k]).sum::<f64>() + 1e-12);
+        let curvature: [f64; N] = std::array::from_fn(|k| {
+            damping * rows.iter().map(|(row, _)| row[k] * row[k]).sum::<f64>() + 1e-12
+        });
         let step = solve(&rows, &curvature, &[0.0; N]);
         let next = bounds(std::array::from_fn(|k| x[k] + step[k]));
         let next_errors = residuals(&next);
@@ -96,7 +106,9 @@ mod tests {
 
     #[test]
     fn exact_line_is_found_and_prior_rules_without_rows() {
-        let rows: Vec<([f64; 2], f64)> = (0..5).map(|x| ([1.0, f64::from(x)], 2.0 - 0.5 * f64::from(x))).collect();
+        let rows: Vec<([f64; 2], f64)> = (0..5)
+            .map(|x| ([1.0, f64::from(x)], 2.0 - 0.5 * f64::from(x)))
+            .collect();
         let [a, b] = solve(&rows, &[1e-12, 1e-12], &[0.0, 0.0]);
         assert!((a - 2.0).abs() < 1e-9 && (b + 0.5).abs() < 1e-9);
         assert_eq!(solve(&[], &[2.0, 3.0], &[0.25, -4.0]), [0.25, -4.0]);

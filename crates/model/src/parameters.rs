@@ -18,7 +18,12 @@ pub const COUNTRY_PATHS: &[(&str, &str, f64, f64)] = &[
     ("incentive.BEV", "USD2023/vehicle", -100_000.0, 100_000.0),
     ("incentive.PHEV", "USD2023/vehicle", -100_000.0, 100_000.0),
     ("incentive.HEV", "USD2023/vehicle", -100_000.0, 100_000.0),
-    ("ownership.saturation", "vehicles per 1000 people", 10.0, 1500.0),
+    (
+        "ownership.saturation",
+        "vehicles per 1000 people",
+        10.0,
+        1500.0,
+    ),
     ("chargers", "public points", 0.0, 1e9),
 ];
 
@@ -69,7 +74,10 @@ impl Parameters {
                 (path.get(row).to_owned(), parameter)
             })
             .collect();
-        Self { values, settings: BTreeMap::new() }
+        Self {
+            values,
+            settings: BTreeMap::new(),
+        }
     }
 
     /// The same parameters under the settings of a scenario.
@@ -132,13 +140,15 @@ impl Parameters {
             high: parameter.high,
             by_country: false,
         });
-        let by_country = COUNTRY_PATHS.iter().map(|(path, unit, low, high)| ParameterInfo {
-            path: (*path).to_owned(),
-            unit: (*unit).to_owned(),
-            low: *low,
-            high: *high,
-            by_country: true,
-        });
+        let by_country = COUNTRY_PATHS
+            .iter()
+            .map(|(path, unit, low, high)| ParameterInfo {
+                path: (*path).to_owned(),
+                unit: (*unit).to_owned(),
+                low: *low,
+                high: *high,
+                by_country: true,
+            });
         plain.chain(by_country).collect()
     }
 }

@@ -54,7 +54,14 @@ struct Rows {
 
 impl Rows {
     fn new(dictionaries: Vec<Vec<String>>, reals: usize) -> Self {
-        Self { words: dictionaries.into_iter().map(|list| (list, Vec::new())).collect(), years: Vec::new(), reals: vec![Vec::new(); reals] }
+        Self {
+            words: dictionaries
+                .into_iter()
+                .map(|list| (list, Vec::new()))
+                .collect(),
+            years: Vec::new(),
+            reals: vec![Vec::new(); reals],
+        }
     }
 
     fn push(&mut self, codes: &[usize], year: i32, values: &[f64]) {
@@ -68,10 +75,22 @@ impl Rows {
     }
 
     /// Columns in the order of `layout`: a word column, the year, or a number, with name, unit, description.
-    fn table(self, name: &'static str, description: &'static str, layout: &[(Slot, &'static str, &'static str, &'static str)]) -> Table {
-        let mut words: Vec<Option<Values>> =
-            self.words.into_iter().map(|(words, codes)| Some(Values::Words { words, codes })).collect();
-        let mut reals: Vec<Option<Values>> = self.reals.into_iter().map(|values| Some(Values::Reals(values))).collect();
+    fn table(
+        self,
+        name: &'static str,
+        description: &'static str,
+        layout: &[(Slot, &'static str, &'static str, &'static str)],
+    ) -> Table {
+        let mut words: Vec<Option<Values>> = self
+            .words
+            .into_iter()
+            .map(|(words, codes)| Some(Values::Words { words, codes }))
+            .collect();
+        let mut reals: Vec<Option<Values>> = self
+            .reals
+            .into_iter()
+            .map(|values| Some(Values::Reals(values)))
+            .collect();
         let mut years = Some(Values::Integers(self.years));
         let columns = layout
             .iter()
@@ -81,10 +100,19 @@ impl Rows {
                     Slot::Year => years.take(),
                     Slot::Real(i) => reals[i].take(),
                 };
-                Column { name, unit, description, values: values.expect("each column stands once in the layout") }
+                Column {
+                    name,
+                    unit,
+                    description,
+                    values: values.expect("each column stands once in the layout"),
+                }
             })
             .collect();
-        Table { name, description, columns }
+        Table {
+            name,
+            description,
+            columns,
+        }
     }
 }
 
@@ -99,7 +127,11 @@ use Slot::{Real, Word, Year};
 
 /// Words of powertrains, with `all` last.
 fn powertrain_words() -> Vec<String> {
-    Powertrain::ALL.iter().map(|f| f.code().to_owned()).chain(["all".to_owned()]).collect()
+    Powertrain::ALL
+        .iter()
+        .map(|f| f.code().to_owned())
+        .chain(["all".to_owned()])
+        .collect()
 }
 
 fn status_words() -> Vec<String> {
@@ -108,7 +140,11 @@ fn status_words() -> Vec<String> {
 
 impl Results<'_> {
     fn iso3(&self) -> Vec<String> {
-        self.world.countries.iter().map(|country| country.iso3.clone()).collect()
+        self.world
+            .countries
+            .iter()
+            .map(|country| country.iso3.clone())
+            .collect()
     }
 
     /// Every table of the run.
@@ -145,22 +181,58 @@ impl Results<'_> {
                 let offers: f64 = country.offer_units.iter().sum();
                 shares = shares.max((offers / country.light_new.iter().sum::<f64>() - 1.0).abs());
             }
-            let sold: f64 = self.base.offers.base_share[self.base.offers.of(c)].iter().sum();
+            let sold: f64 = self.base.offers.base_share[self.base.offers.of(c)]
+                .iter()
+                .sum();
             record = record.max((sold - 1.0).abs());
         }
         vec![
-            Balance { name: "stock(t) = stock(t-1) + new + used imports - scrapped - used exports", residual: stock, tolerance: 1e-9 },
-            Balance { name: "sales of offers sum to the market", residual: shares, tolerance: 1e-9 },
-            Balance { name: "base-year shares sum to one", residual: record, tolerance: 1e-9 },
-            Balance { name: "base-year shares of the model equal the record (log error)", residual: self.base.inversion_error, tolerance: 1e-9 },
+            Balance {
+                name: "stock(t) = stock(t-1) + new + used imports - scrapped - used exports",
+                residual: stock,
+                tolerance: 1e-9,
+            },
+            Balance {
+                name: "sales of offers sum to the market",
+                residual: shares,
+                tolerance: 1e-9,
+            },
+            Balance {
+                name: "base-year shares sum to one",
+                residual: record,
+                tolerance: 1e-9,
+            },
+            Balance {
+                name: "base-year shares of the model equal the record (log error)",
+                residual: self.base.inversion_error,
+                tolerance: 1e-9,
+            },
         ]
     }
 
     fn sales(&self) -> Table {
-        let segments: Vec<String> = Segment::ALL.iter().map(|s| s.code().to_owned()).chain(["heavy".to_owned(), "all".to_owned()]).collect();
-        let origins: Vec<String> = Origin::ALL.iter().map(|o| o.code().to_owned()).chain(["all".to_owned()]).collect();
-        let (heavy, any_segment, any_origin) = (segments.len() - 2, segments.len() - 1, origins.len() - 1);
-        let mut rows = Rows::new(vec![self.iso3(), status_words(), segments, powertrain_words(), origins], 1);
+        let segments: Vec<String> = Segment::ALL
+            .iter()
+            .map(|s| s.code().to_owned())
+            .chain(["heavy".to_owned(), "all".to_owned()])
+            .collect();
+        let origins: Vec<String> = Origin::ALL
+            .iter()
+            .map(|o| o.code().to_owned())
+            .chain(["all".to_owned()])
+            .collect();
+        let (heavy, any_segment, any_origin) =
+            (segments.len() - 2, segments.len() - 1, origins.len() - 1);
+        let mut rows = Rows::new(
+            vec![
+                self.iso3(),
+                status_words(),
+                segments,
+                powertrain_words(),
+                origins,
+            ],
+            1,
+        );
         let offers: &Offers = &self.base.offers;
         for c in 0..self.world.countries.len() {
             for year in FIRST_SHOWN..self.world.base_year {
@@ -170,19 +242,47 @@ impl Results<'_> {
                         rows.push(&[c, 0, any_segment, f, any_origin], year, &[units]);
                     }
                 }
-                rows.push(&[c, 0, heavy, POWERTRAINS, any_origin], year, &[self.heavy_history(c, year)]);
+                rows.push(
+                    &[c, 0, heavy, POWERTRAINS, any_origin],
+                    year,
+                    &[self.heavy_history(c, year)],
+                );
             }
             let b = year_index(self.world.base_year);
-            let base_units: Vec<f64> = offers.of(c).map(|j| offers.base_share[j] * self.world.light_sales(c, b)).collect();
-            let base = std::iter::once((self.world.base_year, 0, base_units.as_slice(), self.heavy_history(c, self.world.base_year)));
-            let projected =
-                self.outcome.years.iter().map(|year| (year.year, 1, year.countries[c].offer_units.as_slice(), year.countries[c].heavy_new));
+            let base_units: Vec<f64> = offers
+                .of(c)
+                .map(|j| offers.base_share[j] * self.world.light_sales(c, b))
+                .collect();
+            let base = std::iter::once((
+                self.world.base_year,
+                0,
+                base_units.as_slice(),
+                self.heavy_history(c, self.world.base_year),
+            ));
+            let projected = self.outcome.years.iter().map(|year| {
+                (
+                    year.year,
+                    1,
+                    year.countries[c].offer_units.as_slice(),
+                    year.countries[c].heavy_new,
+                )
+            });
             for (year, status, units, heavy_units) in base.chain(projected) {
                 for (k, j) in offers.of(c).enumerate() {
-                    let codes = [c, status, offers.segment[j] as usize, offers.powertrain[j] as usize, offers.origin[j] as usize];
+                    let codes = [
+                        c,
+                        status,
+                        offers.segment[j] as usize,
+                        offers.powertrain[j] as usize,
+                        offers.origin[j] as usize,
+                    ];
                     rows.push(&codes, year, &[units[k]]);
                 }
-                rows.push(&[c, status, heavy, POWERTRAINS, any_origin], year, &[heavy_units]);
+                rows.push(
+                    &[c, status, heavy, POWERTRAINS, any_origin],
+                    year,
+                    &[heavy_units],
+                );
             }
         }
         let maker = rows.words[4].clone();
@@ -216,24 +316,53 @@ impl Results<'_> {
 
     fn fleet(&self) -> Table {
         let classes = vec!["light".to_owned(), "heavy".to_owned(), "all".to_owned()];
-        let mut rows = Rows::new(vec![self.iso3(), status_words(), classes, powertrain_words()], 5);
+        let mut rows = Rows::new(
+            vec![self.iso3(), status_words(), classes, powertrain_words()],
+            5,
+        );
         for c in 0..self.world.countries.len() {
             let stock = &self.base.stocks[c];
             for year in FIRST_SHOWN..=self.world.base_year {
                 let t = year_index(year);
                 let net = stock.net_used_imports[t];
-                let values = [stock.stock[t], self.world.sales[(c, t)], stock.scrapped[t], net.max(0.0), (-net).max(0.0)];
+                let values = [
+                    stock.stock[t],
+                    self.world.sales[(c, t)],
+                    stock.scrapped[t],
+                    net.max(0.0),
+                    (-net).max(0.0),
+                ];
                 rows.push(&[c, 0, 2, POWERTRAINS], year, &values);
             }
             for year in &self.outcome.years {
                 let country: &CountryYear = &year.countries[c];
-                let (scrapped, bought, sold) = (&country.ageing.scrapped, &country.ageing.used_imports, &country.ageing.used_exports);
+                let (scrapped, bought, sold) = (
+                    &country.ageing.scrapped,
+                    &country.ageing.used_imports,
+                    &country.ageing.used_exports,
+                );
                 for f in 0..POWERTRAINS {
                     if country.light_stock[f] > 0.0 {
-                        rows.push(&[c, 1, 0, f], year.year, &[country.light_stock[f], country.light_new[f], scrapped[f], bought[f], sold[f]]);
+                        rows.push(
+                            &[c, 1, 0, f],
+                            year.year,
+                            &[
+                                country.light_stock[f],
+                                country.light_new[f],
+                                scrapped[f],
+                                bought[f],
+                                sold[f],
+                            ],
+                        );
                     }
                 }
-                let heavy = [country.heavy_stock, country.heavy_new, scrapped[POWERTRAINS], bought[POWERTRAINS], sold[POWERTRAINS]];
+                let heavy = [
+                    country.heavy_stock,
+                    country.heavy_new,
+                    scrapped[POWERTRAINS],
+                    bought[POWERTRAINS],
+                    sold[POWERTRAINS],
+                ];
                 rows.push(&[c, 1, 1, POWERTRAINS], year.year, &heavy);
             }
         }
@@ -244,9 +373,19 @@ impl Results<'_> {
                 (Word(0), "iso3", "", "country"),
                 (Year, "year", "", "calendar year"),
                 (Word(1), "status", "", "history or projection"),
-                (Word(2), "class", "", "light, heavy, or all where history has no split"),
+                (
+                    Word(2),
+                    "class",
+                    "",
+                    "light, heavy, or all where history has no split",
+                ),
                 (Word(3), "powertrain", "", "powertrain"),
-                (Real(0), "vehicles", "vehicles", "in use at the end of the year"),
+                (
+                    Real(0),
+                    "vehicles",
+                    "vehicles",
+                    "in use at the end of the year",
+                ),
                 (Real(1), "new", "vehicles", "newly registered"),
                 (Real(2), "scrapped", "vehicles", "scrapped"),
                 (Real(3), "used_imports", "vehicles", "imported used"),
@@ -256,7 +395,10 @@ impl Results<'_> {
     }
 
     fn energy(&self) -> Table {
-        let carriers = Carrier::ALL.iter().map(|carrier| carrier.code().to_owned()).collect();
+        let carriers = Carrier::ALL
+            .iter()
+            .map(|carrier| carrier.code().to_owned())
+            .collect();
         let mut rows = Rows::new(vec![self.iso3(), powertrain_words(), carriers], 1);
         self.each_energy(|c, year, energy| {
             for f in 0..POWERTRAINS {
@@ -275,7 +417,12 @@ impl Results<'_> {
                 (Word(0), "iso3", "", "country"),
                 (Year, "year", "", "calendar year"),
                 (Word(1), "powertrain", "", "powertrain"),
-                (Word(2), "fuel", "", "carrier; petrol and diesel with their biofuel"),
+                (
+                    Word(2),
+                    "fuel",
+                    "",
+                    "carrier; petrol and diesel with their biofuel",
+                ),
                 (Real(0), "energy", "PJ", "final energy"),
             ],
         )
@@ -292,7 +439,13 @@ impl Results<'_> {
     }
 
     fn emissions(&self) -> Table {
-        let mut rows = Rows::new(vec![self.iso3(), vec!["tailpipe".to_owned(), "fuel supply".to_owned()]], 1);
+        let mut rows = Rows::new(
+            vec![
+                self.iso3(),
+                vec!["tailpipe".to_owned(), "fuel supply".to_owned()],
+            ],
+            1,
+        );
         self.each_energy(|c, year, energy| {
             rows.push(&[c, 0], year, &[energy.tailpipe_mt.iter().sum()]);
             rows.push(&[c, 1], year, &[energy.supply_mt.iter().sum()]);
@@ -319,8 +472,21 @@ impl Results<'_> {
                     let (o, s, f) = self.cell(j);
                     let units = year.countries[c].offer_units[k];
                     support += units * year.costs.support_usd[(c, f)];
-                    taxes += units * (year.costs.consumer_price(&self.base.price_level, self.world, c, o, s, f)
-                        - year.costs.producer_price(&self.base.price_level, self.world, c, s, f));
+                    taxes += units
+                        * (year.costs.consumer_price(
+                            &self.base.price_level,
+                            self.world,
+                            c,
+                            o,
+                            s,
+                            f,
+                        ) - year.costs.producer_price(
+                            &self.base.price_level,
+                            self.world,
+                            c,
+                            s,
+                            f,
+                        ));
                 }
                 rows.push(&[c, c, 0], year.year, &[-support / 1e6]);
                 rows.push(&[c, c, 1], year.year, &[taxes / 1e6]);
@@ -341,7 +507,11 @@ impl Results<'_> {
 
     fn cell(&self, j: usize) -> (usize, usize, usize) {
         let offers = &self.base.offers;
-        (offers.origin[j] as usize, offers.segment[j] as usize, offers.powertrain[j] as usize)
+        (
+            offers.origin[j] as usize,
+            offers.segment[j] as usize,
+            offers.powertrain[j] as usize,
+        )
     }
 
     fn chargers(&self) -> Table {
@@ -370,15 +540,24 @@ impl Results<'_> {
     }
 
     fn standards(&self) -> Table {
-        let instruments = vec!["co2_standard".to_owned(), "sales_mandate".to_owned(), "supply".to_owned()];
-        let units = vec!["USD_2023 per g/km and vehicle".to_owned(), "USD_2023 per vehicle".to_owned()];
+        let instruments = vec![
+            "co2_standard".to_owned(),
+            "sales_mandate".to_owned(),
+            "supply".to_owned(),
+        ];
+        let units = vec![
+            "USD_2023 per g/km and vehicle".to_owned(),
+            "USD_2023 per vehicle".to_owned(),
+        ];
         let mut rows = Rows::new(vec![self.iso3(), instruments, units], 1);
         for c in 0..self.world.countries.len() {
             for year in &self.outcome.years {
                 let multipliers = &year.countries[c].multipliers;
-                for (instrument, unit, value) in
-                    [(0, 0, multipliers.co2_usd_per_gram), (1, 1, multipliers.mandate_usd), (2, 1, multipliers.scarcity_usd)]
-                {
+                for (instrument, unit, value) in [
+                    (0, 0, multipliers.co2_usd_per_gram),
+                    (1, 1, multipliers.mandate_usd),
+                    (2, 1, multipliers.scarcity_usd),
+                ] {
                     if value > 0.0 {
                         rows.push(&[c, instrument, unit], year.year, &[value]);
                     }

@@ -49,7 +49,7 @@ pub struct CountryYear {
     pub heavy_stock: f64,
     /// Energy and CO2 of light vehicles.
     pub energy: FleetEnergy,
-    /// Batteries in new light vehicles, GWh.
+    /// Batteries in new light vehicles, `GWh`.
     pub battery_gwh: f64,
     /// Demand shift.
     pub demand: f64,
@@ -72,7 +72,7 @@ pub struct YearOutcome {
     pub costs: CostYear,
     /// Pack price, USD 2023/kWh.
     pub pack_price: f64,
-    /// Battery demand, GWh: light vehicles, other vehicles, storage.
+    /// Battery demand, `GWh`: light vehicles, other vehicles, storage.
     pub battery_gwh: [f64; 3],
 }
 
@@ -85,7 +85,7 @@ pub struct Outcome {
     pub base_costs: CostYear,
     /// Energy of the base year, by country.
     pub base_energy: Vec<FleetEnergy>,
-    /// Batteries of new light vehicles of the base year, GWh.
+    /// Batteries of new light vehicles of the base year, `GWh`.
     pub base_battery_gwh: f64,
     /// People by country and year.
     pub people: Grid,
@@ -96,18 +96,34 @@ pub struct Outcome {
 }
 
 /// Settings that change the reference itself, and with it the size of the market.
-const REFERENCE_PATHS: [&str; 9] =
-    ["ownership.", "population.", "gdp_per_head.", "survival.", "used_trade.", "stock.", "split.", "market.", "quota."];
+const REFERENCE_PATHS: [&str; 9] = [
+    "ownership.",
+    "population.",
+    "gdp_per_head.",
+    "survival.",
+    "used_trade.",
+    "stock.",
+    "split.",
+    "market.",
+    "quota.",
+];
 
 /// Projects a scenario. Where it changes prices or rules, the size of the market is that of the same
 /// scenario without those changes (model.md section 5: `D_ct` is set once).
 pub fn run(world: &World, base: &Base, scenario: &Scenario) -> Result<Outcome, RunError> {
-    let (of_reference, others): (Vec<_>, Vec<_>) =
-        scenario.set.iter().cloned().partition(|(path, _)| REFERENCE_PATHS.iter().any(|head| path.starts_with(head)));
+    let (of_reference, others): (Vec<_>, Vec<_>) = scenario
+        .set
+        .iter()
+        .cloned()
+        .partition(|(path, _)| REFERENCE_PATHS.iter().any(|head| path.starts_with(head)));
     if others.is_empty() && scenario.policy_as_of.is_none() {
         return project(world, base, scenario, None);
     }
-    let reference = Scenario { set: of_reference, policy_as_of: None, ..scenario.clone() };
+    let reference = Scenario {
+        set: of_reference,
+        policy_as_of: None,
+        ..scenario.clone()
+    };
     let reference = project(world, base, &reference, None)?;
     project(world, base, scenario, Some(&reference))
 }
@@ -136,31 +152,56 @@ struct YearConstants {
     type_approval: f64,
     km_age_decline: f64,
     potential_share: f64,
-    quotas: bool,
 }
 
-fn project(world: &World, base: &Base, scenario: &Scenario, reference: Option<&Outcome>) -> Result<Outcome, RunError> {
+fn project(
+    world: &World,
+    base: &Base,
+    scenario: &Scenario,
+    reference: Option<&Outcome>,
+) -> Result<Outcome, RunError> {
     let parameters = world.parameters.with(&scenario.set);
     if let Some(error) = (base.inversion_error > 1e-9).then_some(base.inversion_error) {
-        return Err(RunError::NotConverged { iso3: "WLD".to_owned(), year: world.base_year, residual: error });
+        return Err(RunError::NotConverged {
+            iso3: "WLD".to_owned(),
+            year: world.base_year,
+            residual: error,
+        });
     }
-    let (people, income) = calibrate::run_drivers(world, scenario.drivers, &parameters, scenario.horizon);
+    let (people, income) =
+        calibrate::run_drivers(world, scenario.drivers, &parameters, scenario.horizon);
     let tastes = Tastes::new(&parameters);
     let base_year = year_index(world.base_year);
     let base_costs = cost::history(world, base_year);
     let mut state = initial_state(world, base, &base_costs);
     let base_energy: Vec<FleetEnergy> = (0..world.countries.len())
         .into_par_iter()
-        .map(|c| energy::fleet_energy(world, &state.countries[c], &supply(world, &parameters, &base_costs, c, world.base_year), base_year))
+        .map(|c| {
+            energy::fleet_energy(
+                world,
+                &state.countries[c],
+                &supply(world, &parameters, &base_costs, c, world.base_year),
+                base_year,
+            )
+        })
         .collect();
     let base_battery_gwh = battery_of_base(world, base, &base_costs);
     let used_profile = used_age_profile(parameters.get("used_trade.mean_age"));
     let mean_used_age = parameters.get("used_trade.mean_age").round() as usize;
     let imports = |state: &State| -> f64 {
-        state.countries.iter().enumerate().map(|(c, country)| fleet::used_wish(base, c, country).max(0.0)).sum()
+        state
+            .countries
+            .iter()
+            .enumerate()
+            .map(|(c, country)| fleet::used_wish(base, c, country).max(0.0))
+            .sum()
     };
-    let exports_of_base: Vec<f64> =
-        state.countries.iter().enumerate().map(|(c, country)| (-fleet::used_wish(base, c, country)).max(0.0)).collect();
+    let exports_of_base: Vec<f64> = state
+        .countries
+        .iter()
+        .enumerate()
+        .map(|(c, country)| (-fleet::used_wish(base, c, country)).max(0.0))
+        .collect();
     let imports_of_base = imports(&state).max(1.0);
 
     let mut years = Vec::with_capacity((scenario.horizon - world.base_year) as usize);
@@ -169,12 +210,29 @@ fn project(world: &World, base: &Base, scenario: &Scenario, reference: Option<&O
         let recorded = world.battery_price[t];
         let price = if recorded.is_nan() {
             let ratio = state.cumulative_battery_gwh / world.cumulative_battery_gwh;
-            pack_price(&parameters, year, cost::pack_price_near(world, base_year), ratio)
+            pack_price(
+                &parameters,
+                year,
+                cost::pack_price_near(world, base_year),
+                ratio,
+            )
         } else {
             recorded
         };
-        let chargers: Vec<f64> = state.countries.iter().map(|country| country.chargers).collect();
-        let costs = CostYear::new(world, &parameters, year, price, &chargers, scenario.drivers, scenario.policy_as_of);
+        let chargers: Vec<f64> = state
+            .countries
+            .iter()
+            .map(|country| country.chargers)
+            .collect();
+        let costs = CostYear::new(
+            world,
+            &parameters,
+            year,
+            price,
+            &chargers,
+            scenario.drivers,
+            scenario.policy_as_of,
+        );
         let step = Year {
             world,
             base,
@@ -189,12 +247,13 @@ fn project(world: &World, base: &Base, scenario: &Scenario, reference: Option<&O
             used_profile,
             used_mix: fleet::used_mix(&state.world_mix, t.saturating_sub(mean_used_age)),
             constants: YearConstants {
-                catch_up: 1.0 - (1.0 - parameters.at("adoption.laggard_catch_up", year)).powi(year - world.base_year),
+                catch_up: 1.0
+                    - (1.0 - parameters.at("adoption.laggard_catch_up", year))
+                        .powi(year - world.base_year),
                 charger_elasticity: parameters.at("chargers.elasticity", year),
                 type_approval: parameters.get("tech.type_approval_ratio"),
                 km_age_decline: parameters.get("fleet.km_age_decline"),
                 potential_share: parameters.get("market.potential_share"),
-                quotas: true,
             },
         };
         let stepped: Vec<(CountryYear, CountryState)> = state
@@ -203,26 +262,45 @@ fn project(world: &World, base: &Base, scenario: &Scenario, reference: Option<&O
             .enumerate()
             .map(|(c, country)| country_year(&step, c, year, country, exports_of_base[c]))
             .collect();
-        let (countries, states): (Vec<CountryYear>, Vec<CountryState>) = stepped.into_iter().unzip();
+        let (countries, states): (Vec<CountryYear>, Vec<CountryState>) =
+            stepped.into_iter().unzip();
         check(world, year, &countries)?;
         let years_ahead = year - world.base_year;
         let battery_gwh = [
             countries.iter().map(|country| country.battery_gwh).sum(),
-            world.other_battery_gwh[0] * fading_growth(parameters.get("battery.heavy_growth"), years_ahead),
-            world.other_battery_gwh[1] * fading_growth(parameters.get("battery.storage_growth"), years_ahead),
+            world.other_battery_gwh[0]
+                * fading_growth(parameters.get("battery.heavy_growth"), years_ahead),
+            world.other_battery_gwh[1]
+                * fading_growth(parameters.get("battery.storage_growth"), years_ahead),
         ];
         state.countries = states;
         state.cumulative_battery_gwh += battery_gwh.iter().sum::<f64>();
         state.pack_price = price;
         note_world_mix(&mut state, t, &countries);
-        years.push(YearOutcome { year, countries, pack_price: price, battery_gwh, costs });
+        years.push(YearOutcome {
+            year,
+            countries,
+            pack_price: price,
+            battery_gwh,
+            costs,
+        });
     }
-    Ok(Outcome { years, base_costs, base_energy, base_battery_gwh, people, income, parameters })
+    Ok(Outcome {
+        years,
+        base_costs,
+        base_energy,
+        base_battery_gwh,
+        people,
+        income,
+        parameters,
+    })
 }
 
 /// Level after some years of a growth that starts at `rate` and loses a tenth of itself each year.
 fn fading_growth(rate: f64, years: i32) -> f64 {
-    (0..years).map(|year| 1.0 + rate * 0.9_f64.powi(year)).product()
+    (0..years)
+        .map(|year| 1.0 + rate * 0.9_f64.powi(year))
+        .product()
 }
 
 /// A number that is not one is a defect of input or program: it stops the run and names the place.
@@ -232,7 +310,11 @@ fn check(world: &World, year: i32, countries: &[CountryYear]) -> Result<(), RunE
         let by_powertrain: f64 = result.light_new.iter().sum();
         let residual = (sum / by_powertrain - 1.0).abs();
         if !residual.is_finite() || residual > 1e-9 {
-            return Err(RunError::NotConverged { iso3: country.iso3.clone(), year, residual });
+            return Err(RunError::NotConverged {
+                iso3: country.iso3.clone(),
+                year,
+                residual,
+            });
         }
     }
     Ok(())
@@ -248,7 +330,11 @@ fn note_world_mix(state: &mut State, t: usize, countries: &[CountryYear]) {
 
 fn supply(world: &World, parameters: &Parameters, costs: &CostYear, c: usize, year: i32) -> Supply {
     let t = year_index(year);
-    let set = if parameters.sets("grid") { parameters.setting(&format!("grid.{}", world.countries[c].iso3), year) } else { None };
+    let set = if parameters.sets("grid") {
+        parameters.setting(&format!("grid.{}", world.countries[c].iso3), year)
+    } else {
+        None
+    };
     Supply {
         ethanol: world.ethanol_share[(c, t)],
         biodiesel: world.biodiesel_share[(c, t)],
@@ -296,7 +382,15 @@ fn initial_state(world: &World, base: &Base, costs: &CostYear) -> State {
                 }
             }
             let mix = std::array::from_fn(|f| base.history_mix[(c, f * YEARS + t)]);
-            CountryState::at_base(base, c, world.sales[(c, t)], mix, cost::recorded_chargers(world, c, t), fuel, electricity)
+            CountryState::at_base(
+                base,
+                c,
+                world.sales[(c, t)],
+                mix,
+                cost::recorded_chargers(world, c, t),
+                fuel,
+                electricity,
+            )
         })
         .collect();
     let mut state = State {
@@ -328,8 +422,14 @@ fn battery_of_base(world: &World, base: &Base, costs: &CostYear) -> f64 {
             base.offers
                 .of(c)
                 .map(|j| {
-                    let (s, f) = (base.offers.segment[j] as usize, base.offers.powertrain[j] as usize);
-                    units * base.offers.base_share[j] * costs.battery_kwh(world, &world.parameters, c, s, f) * 1e-6
+                    let (s, f) = (
+                        base.offers.segment[j] as usize,
+                        base.offers.powertrain[j] as usize,
+                    );
+                    units
+                        * base.offers.base_share[j]
+                        * costs.battery_kwh(world, &world.parameters, c, s, f)
+                        * 1e-6
                 })
                 .sum::<f64>()
         })
@@ -337,21 +437,49 @@ fn battery_of_base(world: &World, base: &Base, costs: &CostYear) -> f64 {
 }
 
 /// One country, one year.
-fn country_year(year_of: &Year, c: usize, year: i32, last: &CountryState, exports_of_base: f64) -> (CountryYear, CountryState) {
-    let Year { world, base, parameters, costs, .. } = *year_of;
+fn country_year(
+    year_of: &Year,
+    c: usize,
+    year: i32,
+    last: &CountryState,
+    exports_of_base: f64,
+) -> (CountryYear, CountryState) {
+    let Year {
+        world,
+        base,
+        parameters,
+        costs,
+        ..
+    } = *year_of;
     let t = year_index(year);
     let mut state = last.clone();
 
     // Fleet need.
     let wish = fleet::used_wish(base, c, last);
-    let net_used = if wish >= 0.0 { wish } else { -exports_of_base * year_of.used_scale };
-    let ageing = fleet::age(world, base, c, &mut state, net_used, &year_of.used_profile, &year_of.used_mix);
-    let quota = year_of.constants.quotas.then(|| format!("quota.stock_growth.{}", world.countries[c].iso3));
+    let net_used = if wish >= 0.0 {
+        wish
+    } else {
+        -exports_of_base * year_of.used_scale
+    };
+    let ageing = fleet::age(
+        base,
+        c,
+        &mut state,
+        net_used,
+        &year_of.used_profile,
+        &year_of.used_mix,
+    );
+    let quota = format!("quota.stock_growth.{}", world.countries[c].iso3);
     let now = Circumstances {
         people: (year_of.people[(c, t)], year_of.people[(c, t - 1)]),
         income: (year_of.income[(c, t)], year_of.income[(c, t - 1)]),
-        trend_weight: (-parameters.get("ownership.trend_decay") * f64::from(year - world.base_year - 1)).exp(),
-        quota_growth: quota.filter(|path| parameters.find(path).is_some()).map(|path| parameters.at(&path, year)),
+        trend_weight: (-parameters.get("ownership.trend_decay")
+            * f64::from(year - world.base_year - 1))
+        .exp(),
+        quota_growth: parameters
+            .find(&quota)
+            .is_some()
+            .then(|| parameters.at(&quota, year)),
     };
     let needed = fleet::new_registrations(base, c, &mut state, &ageing, &now);
     let heavy_share = world.heavy_share[(c, year_index(world.base_year))];
@@ -360,16 +488,25 @@ fn country_year(year_of: &Year, c: usize, year: i32, last: &CountryState, export
     // Offers, costs, adoption.
     for (slot, powertrain) in ADOPTED.iter().enumerate() {
         let ahead = year - world.base_year;
-        state.adoption[slot] += base.adoption.gain(c, slot, last.mix[powertrain.index()], ahead);
+        state.adoption[slot] += base
+            .adoption
+            .gain(c, slot, last.mix[powertrain.index()], ahead);
     }
     let cost_usd = calibrate::offer_costs(world, &base.price_level, costs, &base.offers, c);
     let range = base.offers.of(c);
     let appeal: Vec<f64> = range
         .clone()
         .map(|j| {
-            let (o, f) = (base.offers.origin[j] as usize, base.offers.powertrain[j] as usize);
-            let adopted = ADOPTED.iter().position(|powertrain| powertrain.index() == f).map_or(0.0, |slot| state.adoption[slot]);
-            base.appeal[j] + adopted - base.lag[(c, o * POWERTRAINS + f)] * year_of.constants.catch_up
+            let (o, f) = (
+                base.offers.origin[j] as usize,
+                base.offers.powertrain[j] as usize,
+            );
+            let adopted = ADOPTED
+                .iter()
+                .position(|powertrain| powertrain.index() == f)
+                .map_or(0.0, |slot| state.adoption[slot]);
+            base.appeal[j] + adopted
+                - base.lag[(c, o * POWERTRAINS + f)] * year_of.constants.catch_up
         })
         .collect();
 
@@ -389,13 +526,19 @@ fn country_year(year_of: &Year, c: usize, year: i32, last: &CountryState, export
     let (demand, potential, light_new) = if let Some(reference) = year_of.reference {
         let of = &reference.countries[c];
         shares = market.shares(year_of.tastes, incomes, &tilt, of.demand);
-        (of.demand, of.potential, of.potential * shares.bought_at(year_of.tastes, of.demand))
+        (
+            of.demand,
+            of.potential,
+            of.potential * shares.bought_at(year_of.tastes, of.demand),
+        )
     } else {
         let demand = shares.demand_for(year_of.tastes, potential_share);
         shares = market.shares(year_of.tastes, incomes, &tilt, demand);
         (demand, light_reference / potential_share, light_reference)
     };
-    let heavy_new = year_of.reference.map_or(heavy_new, |reference| reference.countries[c].heavy_new);
+    let heavy_new = year_of
+        .reference
+        .map_or(heavy_new, |reference| reference.countries[c].heavy_new);
     let by_offer = market.by_offer(&base.offers, c, &shares);
     let offer_units: Vec<f64> = by_offer.iter().map(|share| share * light_new).collect();
 
@@ -403,7 +546,10 @@ fn country_year(year_of: &Year, c: usize, year: i32, last: &CountryState, export
     let mut by_powertrain = [0.0; POWERTRAINS];
     let mut battery_gwh = 0.0;
     for (k, j) in range.enumerate() {
-        let (s, f) = (base.offers.segment[j] as usize, base.offers.powertrain[j] as usize);
+        let (s, f) = (
+            base.offers.segment[j] as usize,
+            base.offers.powertrain[j] as usize,
+        );
         by_powertrain[f] += offer_units[k];
         battery_gwh += offer_units[k] * costs.battery_kwh(world, parameters, c, s, f) * 1e-6;
     }
@@ -416,8 +562,16 @@ fn country_year(year_of: &Year, c: usize, year: i32, last: &CountryState, export
     }
     state.heavy[0] += heavy_new;
     state.sales = light_new + heavy_new;
-    state.chargers = chargers(year_of, c, year, last.chargers, plug_in_before, state.plug_in_stock());
-    let fleet_energy = energy::fleet_energy(world, &state, &supply(world, parameters, costs, c, year), t);
+    state.chargers = chargers(
+        year_of,
+        c,
+        year,
+        last.chargers,
+        plug_in_before,
+        state.plug_in_stock(),
+    );
+    let fleet_energy =
+        energy::fleet_energy(world, &state, &supply(world, parameters, costs, c, year), t);
     let result = CountryYear {
         offer_units,
         light_new: by_powertrain,
@@ -439,11 +593,20 @@ fn country_year(year_of: &Year, c: usize, year: i32, last: &CountryState, export
 fn chargers(year_of: &Year, c: usize, year: i32, last: f64, before: f64, after: f64) -> f64 {
     let parameters = year_of.parameters;
     let set = if parameters.sets("chargers.") {
-        parameters.setting(&format!("chargers.{}", year_of.world.countries[c].iso3), year)
+        parameters.setting(
+            &format!("chargers.{}", year_of.world.countries[c].iso3),
+            year,
+        )
     } else {
         None
     };
-    let growth = if before > 0.0 { (after / before).max(0.0).powf(year_of.constants.charger_elasticity) } else { 1.0 };
+    let growth = if before > 0.0 {
+        (after / before)
+            .max(0.0)
+            .powf(year_of.constants.charger_elasticity)
+    } else {
+        1.0
+    };
     set.unwrap_or(last * growth)
 }
 
@@ -460,12 +623,19 @@ fn test_co2(year_of: &Year, c: usize, t: usize) -> [f64; POWERTRAINS] {
     let factors = energy::factors(world, &supply);
     std::array::from_fn(|f| {
         let powertrain = Powertrain::ALL[f];
-        if matches!(powertrain, Powertrain::BatteryElectric | Powertrain::FuelCell) {
+        if matches!(
+            powertrain,
+            Powertrain::BatteryElectric | Powertrain::FuelCell
+        ) {
             return 0.0;
         }
         let (fuel, _) = new_use(year_of.base, year_of.costs, c, f, None);
         // The test counts more electric driving than the road shows (ICCT 2022): 45 % less fuel.
-        let charged = if powertrain == Powertrain::PlugInHybrid { 0.55 } else { 1.0 };
+        let charged = if powertrain == Powertrain::PlugInHybrid {
+            0.55
+        } else {
+            1.0
+        };
         let carrier: Carrier = energy::tank(powertrain);
         fuel * charged * factors[carrier.index()].0 * year_of.constants.type_approval
     })

@@ -35,7 +35,15 @@ impl CountryState {
     /// State at the end of the base year.
     ///
     /// `fuel` and `electricity` give the energy use of new vehicles by year of sale.
-    pub fn at_base(base: &Base, c: usize, sales: f64, mix: [f64; POWERTRAINS], chargers: f64, fuel: Vec<f64>, electricity: Vec<f64>) -> Self {
+    pub fn at_base(
+        base: &Base,
+        c: usize,
+        sales: f64,
+        mix: [f64; POWERTRAINS],
+        chargers: f64,
+        fuel: Vec<f64>,
+        electricity: Vec<f64>,
+    ) -> Self {
         Self {
             light: base.light_cohorts.row(c).to_vec(),
             heavy: base.stocks[c].heavy,
@@ -73,7 +81,11 @@ impl CountryState {
 
     /// Plug-in cars and vans in use.
     pub fn plug_in_stock(&self) -> f64 {
-        crate::ids::Powertrain::ALL.iter().filter(|f| f.is_plug_in()).map(|f| self.light_stock(f.index())).sum()
+        crate::ids::Powertrain::ALL
+            .iter()
+            .filter(|f| f.is_plug_in())
+            .map(|f| self.light_stock(f.index()))
+            .sum()
     }
 
     /// Fuel use when new of vehicles of an age, MJ/km.
@@ -98,7 +110,7 @@ impl CountryState {
 pub struct State {
     /// By country.
     pub countries: Vec<CountryState>,
-    /// All battery output so far, GWh.
+    /// All battery output so far, `GWh`.
     pub cumulative_battery_gwh: f64,
     /// Pack price of the year, USD 2023/kWh.
     pub pack_price: f64,

@@ -127,11 +127,11 @@ pub struct FuelFactors {
 /// Greenhouse gas of making a vehicle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MakingFactors {
-    /// kg CO2e per kg of vehicle without battery.
+    /// kg `CO2e` per kg of vehicle without battery.
     pub vehicle_kg_per_kg: f64,
-    /// kg CO2e per vehicle in the assembly plant.
+    /// kg `CO2e` per vehicle in the assembly plant.
     pub assembly_kg: f64,
-    /// kg CO2e per kWh of battery.
+    /// kg `CO2e` per kWh of battery.
     pub battery_kg_per_kwh: f64,
 }
 
@@ -192,9 +192,9 @@ pub struct World {
     pub technology: Technology,
     /// Pack price, USD 2023/kWh, by year; NaN where unknown.
     pub battery_price: Vec<f64>,
-    /// Yearly battery demand outside light-duty vehicles and storage, GWh: heavy and two-wheelers, storage.
+    /// Yearly battery demand outside light-duty vehicles and storage, `GWh`: heavy and two-wheelers, storage.
     pub other_battery_gwh: [f64; 2],
-    /// Battery demand before and in the base year, all uses, GWh.
+    /// Battery demand before and in the base year, all uses, `GWh`.
     pub cumulative_battery_gwh: f64,
     /// Average pack of a battery-electric car relative to the default, by country.
     pub battery_size_ratio: Vec<f64>,
@@ -241,7 +241,9 @@ impl World {
 
     /// Position of a country.
     pub fn country(&self, iso3: &str) -> Option<usize> {
-        self.countries.binary_search_by(|country| country.iso3.as_str().cmp(iso3)).ok()
+        self.countries
+            .binary_search_by(|country| country.iso3.as_str().cmp(iso3))
+            .ok()
     }
 
     /// Positions of the countries of a group.
@@ -251,7 +253,10 @@ impl World {
 
     /// Path of population and income.
     pub fn drivers(&self, drivers: Drivers) -> (&Grid, &Grid) {
-        (&self.population[drivers.index()], &self.income[drivers.index()])
+        (
+            &self.population[drivers.index()],
+            &self.income[drivers.index()],
+        )
     }
 
     /// Base-year new light-duty vehicles of a country.
@@ -262,7 +267,9 @@ impl World {
     /// New light-duty vehicles of every country in a year.
     pub fn light_sales_of(&self, year: i32) -> Vec<f64> {
         let t = crate::ids::year_index(year);
-        (0..self.countries.len()).map(|c| self.light_sales(c, t)).collect()
+        (0..self.countries.len())
+            .map(|c| self.light_sales(c, t))
+            .collect()
     }
 
     /// Number of cells of a base-year market: origin by segment by powertrain.

@@ -12,7 +12,9 @@ pub fn write(table: &Table, out: impl Write) -> io::Result<()> {
     for row in 0..table.rows() {
         for column in &table.columns {
             match &column.values {
-                Values::Words { words, codes } => writer.write_field(&words[codes[row] as usize])?,
+                Values::Words { words, codes } => {
+                    writer.write_field(&words[codes[row] as usize])?;
+                }
                 Values::Integers(values) => writer.write_field(values[row].to_string())?,
                 Values::Reals(values) => {
                     use std::fmt::Write as _;

@@ -16,7 +16,9 @@ pub fn data(common: &Common, action: &DataAction) -> Result<()> {
     let source = pack::source(common.data.as_deref());
     match action {
         DataAction::Check => check(common, source.as_ref()),
-        DataAction::List { table, filter } => list(common, source.as_ref(), table.as_deref(), filter.as_deref()),
+        DataAction::List { table, filter } => {
+            list(common, source.as_ref(), table.as_deref(), filter.as_deref())
+        }
         DataAction::Sources => sources(common, source.as_ref()),
         DataAction::Estimates => estimates(source.as_ref()),
         DataAction::Init { folder } => init(source.as_ref(), folder),
@@ -25,39 +27,98 @@ pub fn data(common: &Common, action: &DataAction) -> Result<()> {
 
 fn check(common: &Common, source: &dyn Source) -> Result<()> {
     let record = Record::load(source)?;
-    let rows: usize = record.tables().map(kyoso_model::input::RecordTable::rows).sum();
+    let rows: usize = record
+        .tables()
+        .map(kyoso_model::input::RecordTable::rows)
+        .sum();
     let tables = record.tables().count();
     if common.json {
-        return term::print(&format!("{}\n", serde_json::json!({"tables": tables, "rows": rows, "sources": record.sources.len(), "problems": []})));
+        return term::print(&format!(
+            "{}\n",
+            serde_json::json!({"tables": tables, "rows": rows, "sources": record.sources.len(), "problems": []})
+        ));
     }
-    term::print(&format!("{tables} tables, {rows} rows, {} sources: no problem found\n", record.sources.len()))
+    term::print(&format!(
+        "{tables} tables, {rows} rows, {} sources: no problem found\n",
+        record.sources.len()
+    ))
 }
 
-fn list(common: &Common, source: &dyn Source, table: Option<&str>, filter: Option<&str>) -> Result<()> {
+fn list(
+    common: &Common,
+    source: &dyn Source,
+    table: Option<&str>,
+    filter: Option<&str>,
+) -> Result<()> {
     let record = Record::load(source)?;
     let Some(name) = table else {
         let rows: Vec<Vec<String>> = record
             .package
             .resources
             .iter()
-            .map(|resource| vec![resource.name.clone(), record.table(&resource.name).rows().to_string(), format!(" {}", resource.description)])
+            .map(|resource| {
+                vec![
+                    resource.name.clone(),
+                    record.table(&resource.name).rows().to_string(),
+                    format!(" {}", resource.description),
+                ]
+            })
             .collect();
         if common.json {
-            let names: Vec<&String> = record.package.resources.iter().map(|resource| &resource.name).collect();
+            let names: Vec<&String> = record
+                .package
+                .resources
+                .iter()
+                .map(|resource| &resource.name)
+                .collect();
             return term::print(&format!("{}\n", serde_json::json!(names)));
         }
-        return term::print(&rows.iter().map(|row| format!("{:24} {:>6} {}\n", row[0], row[1], row[2])).collect::<String>());
+        return term::print(
+            &rows
+                .iter()
+                .map(|row| format!("{:24} {:>6} {}\n", row[0], row[1], row[2]))
+                .collect::<String>(),
+        );
     };
-    let Some(resource) = record.package.resources.iter().find(|resource| resource.name == name) else {
-        let near = nearest(name, record.package.resources.iter().map(|resource| resource.name.as_str()));
-        bail!("no table `{name}`\n  help: {}", near.map_or_else(|| "`kyoso data list` lists them".to_owned(), |near| format!("did you mean `{near}`?")));
+    let Some(resource) = record
+        .package
+        .resources
+        .iter()
+        .find(|resource| resource.name == name)
+    else {
+        let near = nearest(
+            name,
+            record
+                .package
+                .resources
+                .iter()
+                .map(|resource| resource.name.as_str()),
+        );
+        bail!(
+            "no table `{name}`\n  help: {}",
+            near.map_or_else(
+                || "`kyoso data list` lists them".to_owned(),
+                |near| format!("did you mean `{near}`?")
+            )
+        );
     };
     let table = record.table(name);
-    let mut text: String = resource.schema.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join("\t");
+    let mut text: String = resource
+        .schema
+        .fields
+        .iter()
+        .map(|field| field.name.as_str())
+        .collect::<Vec<_>>()
+        .join("\t");
     text.push('\n');
     for row in 0..table.rows() {
         let cells: BTreeMap<String, String> = table.describe(row).into_iter().collect();
-        let line: Vec<&str> = resource.schema.fields.iter().map(|field| cells[&field.name].as_str()).collect();
+        let line: Vec<&str> = resource
+            .schema
+            .fields
+            .iter()
+            .map(|field| cells[&field.name].as_str())
+            .collect();
         if filter.is_none_or(|word| line.contains(&word)) {
             text.push_str(&line.join("\t"));
             text.push('\n');
@@ -70,10 +131,20 @@ fn sources(common: &Common, source: &dyn Source) -> Result<()> {
     let record = Record::load(source)?;
     let counts = record.basis_counts();
     if common.json {
-        return term::print(&format!("{}\n", serde_json::to_string_pretty(&serde_json::json!({"basis": counts, "sources": record.sources}))?));
+        return term::print(&format!(
+            "{}\n",
+            serde_json::to_string_pretty(
+                &serde_json::json!({"basis": counts, "sources": record.sources})
+            )?
+        ));
     }
     let kinds = ["measured", "literature", "estimate", "recalled"];
-    let mut rows = vec![std::iter::once("table").chain(kinds).map(str::to_owned).collect::<Vec<_>>()];
+    let mut rows = vec![
+        std::iter::once("table")
+            .chain(kinds)
+            .map(str::to_owned)
+            .collect::<Vec<_>>(),
+    ];
     let mut total = [0; 4];
     for (table, by_basis) in &counts {
         let mut row = vec![table.clone()];
@@ -84,11 +155,23 @@ fn sources(common: &Common, source: &dyn Source) -> Result<()> {
         }
         rows.push(row);
     }
-    rows.push(std::iter::once("all".to_owned()).chain(total.iter().map(ToString::to_string)).collect());
+    rows.push(
+        std::iter::once("all".to_owned())
+            .chain(total.iter().map(ToString::to_string))
+            .collect(),
+    );
     let all: usize = total.iter().sum();
     let share = 100.0 * total[3] as f64 / all.max(1) as f64;
-    let bibliography: String = record.sources.iter().map(|(key, text)| format!("{key}: {text}\n")).collect();
-    term::print(&format!("{}\n{} of {all} rows ({share:.1} %) are recalled: a debt\n\n{bibliography}", term::columns(&rows), total[3]))
+    let bibliography: String = record
+        .sources
+        .iter()
+        .map(|(key, text)| format!("{key}: {text}\n"))
+        .collect();
+    term::print(&format!(
+        "{}\n{} of {all} rows ({share:.1} %) are recalled: a debt\n\n{bibliography}",
+        term::columns(&rows),
+        total[3]
+    ))
 }
 
 /// Base-year figures that no record gives, with the rule that gave them.
@@ -100,25 +183,67 @@ fn estimates(source: &dyn Source) -> Result<()> {
     let mut text = "iso3\tquantity\tvalue\tunit\trule\n".to_owned();
     for (c, country) in world.countries.iter().enumerate() {
         let iso3 = &country.iso3;
-        let mut row = |quantity: &str, value: f64, unit: &str, rule: &str| text.push_str(&format!("{iso3}\t{quantity}\t{value}\t{unit}\t{rule}\n"));
+        let mut row = |quantity: &str, value: f64, unit: &str, rule: &str| {
+            text.push_str(&format!("{iso3}\t{quantity}\t{value}\t{unit}\t{rule}\n"));
+        };
         if !world.sales_recorded[c * YEARS + t] {
-            row("sales", world.sales[(c, t)], "vehicles", "regression on income with the residual of the group, or the last record moved with GDP");
+            row(
+                "sales",
+                world.sales[(c, t)],
+                "vehicles",
+                "regression on income with the residual of the group, or the last record moved with GDP",
+            );
         }
-        row("heavy share of sales", world.heavy_share[(c, t)], "share", "share of commercial vehicles by group (parameter split.heavy_of_commercial)");
-        row("stock", base.stocks[c].stock[t], "vehicles", "sales, survival and used trade fitted to the counts");
-        row("net used imports", base.stocks[c].net_used_imports[t], "vehicles", "fitted with the stock");
-        row("Weibull scale factor", base.stocks[c].scale_factor, "-", "fitted with the stock");
+        row(
+            "heavy share of sales",
+            world.heavy_share[(c, t)],
+            "share",
+            "share of commercial vehicles by group (parameter split.heavy_of_commercial)",
+        );
+        row(
+            "stock",
+            base.stocks[c].stock[t],
+            "vehicles",
+            "sales, survival and used trade fitted to the counts",
+        );
+        row(
+            "net used imports",
+            base.stocks[c].net_used_imports[t],
+            "vehicles",
+            "fitted with the stock",
+        );
+        row(
+            "Weibull scale factor",
+            base.stocks[c].scale_factor,
+            "-",
+            "fitted with the stock",
+        );
         if !world.plug_in_recorded[c] {
             for f in [Powertrain::PlugInHybrid, Powertrain::BatteryElectric] {
-                row(&format!("sales of {f}"), world.electrified[f.index()][(c, t)], "vehicles", "world total less recorded countries, shared out by sales and income");
+                row(
+                    &format!("sales of {f}"),
+                    world.electrified[f.index()][(c, t)],
+                    "vehicles",
+                    "world total less recorded countries, shared out by sales and income",
+                );
             }
         }
         if !world.hybrid_recorded[c] {
-            row("hybrid share", world.hybrid_share[(c, t)], "share", "half the mean of the group, by income");
+            row(
+                "hybrid share",
+                world.hybrid_share[(c, t)],
+                "share",
+                "half the mean of the group, by income",
+            );
         }
         for f in 0..POWERTRAINS {
             if world.conventional_mix[(c, f)] > 0.0 {
-                row(&format!("{} of conventional", Powertrain::ALL[f]), world.conventional_mix[(c, f)], "share", "latest record, else the mean of the group");
+                row(
+                    &format!("{} of conventional", Powertrain::ALL[f]),
+                    world.conventional_mix[(c, f)],
+                    "share",
+                    "latest record, else the mean of the group",
+                );
             }
         }
     }
@@ -127,15 +252,25 @@ fn estimates(source: &dyn Source) -> Result<()> {
 
 fn init(source: &dyn Source, folder: &Path) -> Result<()> {
     if folder.exists() {
-        bail!("{} exists\n  help: name a folder that does not exist yet", folder.display());
+        bail!(
+            "{} exists\n  help: name a folder that does not exist yet",
+            folder.display()
+        );
     }
     for path in source.paths() {
         if let Some(bytes) = source.read(&path) {
             let target = folder.join(&path);
             let parent = target.parent().unwrap_or(folder);
-            std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
-            std::fs::write(&target, &bytes).with_context(|| format!("cannot write {}", target.display()))?;
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+            std::fs::write(&target, &bytes)
+                .with_context(|| format!("cannot write {}", target.display()))?;
         }
     }
-    term::print(&format!("{}: change a table, then `kyoso data check --data {}` and `kyoso run --data {}`\n", folder.display(), folder.display(), folder.display()))
+    term::print(&format!(
+        "{}: change a table, then `kyoso data check --data {}` and `kyoso run --data {}`\n",
+        folder.display(),
+        folder.display(),
+        folder.display()
+    ))
 }

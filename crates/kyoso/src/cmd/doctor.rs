@@ -10,7 +10,11 @@ use crate::term::{self, CheckFailed};
 
 pub fn doctor(common: &Common) -> Result<()> {
     let start = Instant::now();
-    let choice = Choice { scenario: "baseline".to_owned(), horizon: None, drivers: None };
+    let choice = Choice {
+        scenario: "baseline".to_owned(),
+        horizon: None,
+        drivers: None,
+    };
     let finished = project(common, &choice)?;
     let balances = finished.results().balances();
     let mut text = format!(
@@ -27,7 +31,10 @@ pub fn doctor(common: &Common) -> Result<()> {
     );
     for balance in &balances {
         let verdict = if balance.holds() { "holds" } else { "BROKEN" };
-        text.push_str(&format!("{verdict}: {} ({:.1e})\n", balance.name, balance.residual));
+        text.push_str(&format!(
+            "{verdict}: {} ({:.1e})\n",
+            balance.name, balance.residual
+        ));
     }
     term::print(&text)?;
     match balances.iter().find(|balance| !balance.holds()) {

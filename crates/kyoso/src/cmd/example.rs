@@ -25,18 +25,40 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
             let names = library.names();
             let Some((_, text)) = library.find(name).filter(|_| names.contains(name)) else {
                 let near = nearest(name, names.iter().map(String::as_str));
-                bail!("no scenario `{name}`\n  help: {}", near.map_or_else(|| format!("shipped are {}", names.join(", ")), |near| format!("did you mean `{near}`?")));
+                bail!(
+                    "no scenario `{name}`\n  help: {}",
+                    near.map_or_else(
+                        || format!("shipped are {}", names.join(", ")),
+                        |near| format!("did you mean `{near}`?")
+                    )
+                );
             };
             let file = out.clone().unwrap_or_else(|| format!("{name}.toml").into());
             if file.exists() {
-                bail!("{} exists\n  help: name another file with --out", file.display());
+                bail!(
+                    "{} exists\n  help: name another file with --out",
+                    file.display()
+                );
             }
-            std::fs::write(&file, text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))?;
+            std::fs::write(&file, text.as_bytes())
+                .with_context(|| format!("cannot write {}", file.display()))?;
             term::print(&format!("{}\n", file.display()))
         }
         ExampleAction::Run { name } => {
-            let choice = Choice { scenario: name.clone(), horizon: None, drivers: None };
-            super::run::run(common, &RunOptions { choice, out: None, format: TableFormat::Parquet, hindcast: false })
+            let choice = Choice {
+                scenario: name.clone(),
+                horizon: None,
+                drivers: None,
+            };
+            super::run::run(
+                common,
+                &RunOptions {
+                    choice,
+                    out: None,
+                    format: TableFormat::Parquet,
+                    hindcast: false,
+                },
+            )
         }
     }
 }

@@ -7,10 +7,22 @@ use crate::cli::{Choice, Common, ExplainOptions};
 use crate::term;
 
 pub fn explain(common: &Common, options: &ExplainOptions) -> Result<()> {
-    let horizon = (options.year > kyoso_model::scenario::DEFAULT_HORIZON && options.year <= kyoso_model::scenario::HORIZONS.1).then_some(options.year);
-    let choice = Choice { scenario: options.scenario.clone(), horizon, drivers: None };
+    let horizon = (options.year > kyoso_model::scenario::DEFAULT_HORIZON
+        && options.year <= kyoso_model::scenario::HORIZONS.1)
+        .then_some(options.year);
+    let choice = Choice {
+        scenario: options.scenario.clone(),
+        horizon,
+        drivers: None,
+    };
     let finished = project(common, &choice)?;
-    let found = kyoso_model::explain::explain(&finished.results(), &finished.record, &options.variable, &options.region, options.year)?;
+    let found = kyoso_model::explain::explain(
+        &finished.results(),
+        &finished.record,
+        &options.variable,
+        &options.region,
+        options.year,
+    )?;
     if common.json {
         return term::print(&format!("{}\n", serde_json::to_string_pretty(&found)?));
     }
@@ -24,12 +36,29 @@ pub fn explain(common: &Common, options: &ExplainOptions) -> Result<()> {
         found.unit,
         found.equation
     );
-    let terms: Vec<Vec<String>> = found.terms.iter().map(|term| vec![format!("  {}", term.name), number(term.value), term.unit.clone()]).collect();
+    let terms: Vec<Vec<String>> = found
+        .terms
+        .iter()
+        .map(|term| {
+            vec![
+                format!("  {}", term.name),
+                number(term.value),
+                term.unit.clone(),
+            ]
+        })
+        .collect();
     text.push_str(&term::columns(&terms));
     if !found.inputs.is_empty() {
         text.push_str("\ninputs\n");
         for input in &found.inputs {
-            text.push_str(&format!("  {} = {} [{}] {}: {}\n", input.what, number(input.value), input.basis, input.source, input.title));
+            text.push_str(&format!(
+                "  {} = {} [{}] {}: {}\n",
+                input.what,
+                number(input.value),
+                input.basis,
+                input.source,
+                input.title
+            ));
         }
     }
     term::print(&text)

@@ -19,7 +19,10 @@ pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
     let bar = term::bar(common.quiet, 2 * origins.len() as u64, "hindcast");
     let scored = hindcast::hindcast(&record, &origins, &|done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
-    let place = options.out.clone().unwrap_or_else(|| default_place("hindcast"));
+    let place = options
+        .out
+        .clone()
+        .unwrap_or_else(|| default_place("hindcast"));
     let draft = Draft::new(&place)?;
     let format = match options.format {
         TableFormat::Parquet => Format::Parquet,
@@ -38,7 +41,11 @@ pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
         warnings: cuts(&scored),
         ..Manifest::default()
     };
-    write::text(draft.folder(), "manifest.json", serde_json::to_string_pretty(&manifest)?.as_bytes())?;
+    write::text(
+        draft.folder(),
+        "manifest.json",
+        serde_json::to_string_pretty(&manifest)?.as_bytes(),
+    )?;
     draft.finish()?;
     let scores = scored.scores();
     if common.json {
@@ -52,7 +59,10 @@ pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
     term::print(&summary(&scores))?;
     if !common.quiet {
         term::print(&format!("\n{}\n", cuts(&scored).join("\n")))?;
-        term::print(&format!("\nScores by country, group and origin: {}\n", place.display()))?;
+        term::print(&format!(
+            "\nScores by country, group and origin: {}\n",
+            place.display()
+        ))?;
     }
     Ok(())
 }
@@ -64,8 +74,15 @@ fn cuts(scored: &Hindcast) -> Vec<String> {
         .iter()
         .map(|(origin, cut)| {
             let dropped: usize = cut.dropped.values().sum();
-            let waived: Vec<String> = cut.waived.iter().map(|(table, (rows, reason))| format!("{table} {rows} ({reason})")).collect();
-            format!("ex ante {origin}: {dropped} rows known later left out; let pass all the same: {}", waived.join("; "))
+            let waived: Vec<String> = cut
+                .waived
+                .iter()
+                .map(|(table, (rows, reason))| format!("{table} {rows} ({reason})"))
+                .collect();
+            format!(
+                "ex ante {origin}: {dropped} rows known later left out; let pass all the same: {}",
+                waived.join("; ")
+            )
         })
         .collect()
 }
@@ -74,28 +91,63 @@ fn cuts(scored: &Hindcast) -> Vec<String> {
 fn summary(scores: &[Score]) -> String {
     let methods = ["kyoso", "naive", "drift", "ets", "theta", "bass"];
     let mut text = String::new();
-    for (region, title) in [("World", "All countries, all origins"), ("other half", "The half of the countries that was not tuned to, all origins")] {
-        let mut head = vec!["mean absolute error".to_owned(), "mode".to_owned(), "ahead".to_owned()];
+    for (region, title) in [
+        ("World", "All countries, all origins"),
+        (
+            "other half",
+            "The half of the countries that was not tuned to, all origins",
+        ),
+    ] {
+        let mut head = vec![
+            "mean absolute error".to_owned(),
+            "mode".to_owned(),
+            "ahead".to_owned(),
+        ];
         head.extend(methods.iter().map(|method| (*method).to_owned()));
-        head.extend(["MASE".to_owned(), "bias".to_owned(), "wins".to_owned(), "n".to_owned()]);
+        head.extend([
+            "MASE".to_owned(),
+            "bias".to_owned(),
+            "wins".to_owned(),
+            "n".to_owned(),
+        ]);
         let mut rows = vec![head];
         for variable in Variable::ALL {
             for mode in Mode::ALL {
                 for lead in LEADS {
                     let find = |method: &str, metric: &str| {
                         scores.iter().find(|s| {
-                            s.origin == 0 && s.region == region && s.variable == variable && s.mode == mode && s.lead == lead && s.method == method && s.metric == metric
+                            s.origin == 0
+                                && s.region == region
+                                && s.variable == variable
+                                && s.mode == mode
+                                && s.lead == lead
+                                && s.method == method
+                                && s.metric == metric
                         })
                     };
-                    let Some(own) = find("kyoso", "mae") else { continue };
+                    let Some(own) = find("kyoso", "mae") else {
+                        continue;
+                    };
                     let (scale, unit) = match variable {
                         Variable::Sales | Variable::Stock => (1e-3, "thousand"),
                         _ => (100.0, "points"),
                     };
-                    let mut row = vec![format!("{} ({unit})", variable.code()), mode.code().to_owned(), lead.to_string()];
-                    row.extend(methods.iter().map(|method| find(method, "mae").map_or_else(|| "-".to_owned(), |s| format!("{:.2}", s.value * scale))));
+                    let mut row = vec![
+                        format!("{} ({unit})", variable.code()),
+                        mode.code().to_owned(),
+                        lead.to_string(),
+                    ];
+                    row.extend(methods.iter().map(|method| {
+                        find(method, "mae")
+                            .map_or_else(|| "-".to_owned(), |s| format!("{:.2}", s.value * scale))
+                    }));
                     let metric = |name: &str| find("kyoso", name).map_or(f64::NAN, |s| s.value);
-                    row.extend([format!("{:.2}", metric("mase")), format!("{:+.2}", metric("bias") * scale), format!("{:.0} %", 100.0 * metric("wins")), own.n.to_string()]);
+                    row.extend([
+                        format!("{:.2}", metric("mase")),
+                        format!("{:+.2}", metric("bias") * scale),
+                        format!("{:.0} %", 100.0 * metric("wins")),
+                        own.n.to_string(),
+                    ]);
                     rows.push(row);
                 }
             }

@@ -18,7 +18,10 @@ use crate::term;
 pub fn dispatch(arguments: &Arguments) -> Result<()> {
     let common = &arguments.common;
     if let Some(threads) = common.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().context("cannot start the threads")?;
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global()
+            .context("cannot start the threads")?;
     }
     match &arguments.command {
         Command::Run(options) => run::run(common, options),

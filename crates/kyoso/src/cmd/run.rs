@@ -35,7 +35,12 @@ pub struct Finished {
 
 impl Finished {
     pub fn results(&self) -> Results<'_> {
-        Results { world: &self.world, base: &self.base, scenario: &self.scenario, outcome: &self.outcome }
+        Results {
+            world: &self.world,
+            base: &self.base,
+            scenario: &self.scenario,
+            outcome: &self.outcome,
+        }
     }
 }
 
@@ -51,8 +56,22 @@ pub fn project(common: &Common, choice: &Choice) -> Result<Finished> {
     let source = pack::source(common.data.as_deref());
     let record = Record::load(source.as_ref())?;
     lap(&mut wall_ms, "1 read and check data", start);
-    let mut scenario = Scenario::load(&choice.scenario, &pack::Scenarios(source.as_ref()), &pack::vocabulary(&record))?;
-    override_scenario(&mut scenario, choice, record.table("sales").integer("year").iter().copied().max().unwrap_or(2023))?;
+    let mut scenario = Scenario::load(
+        &choice.scenario,
+        &pack::Scenarios(source.as_ref()),
+        &pack::vocabulary(&record),
+    )?;
+    override_scenario(
+        &mut scenario,
+        choice,
+        record
+            .table("sales")
+            .integer("year")
+            .iter()
+            .copied()
+            .max()
+            .unwrap_or(2023),
+    )?;
     let start = Instant::now();
     let mut world = World::build(&record)?;
     lap(&mut wall_ms, "2 build world", start);
@@ -62,14 +81,23 @@ pub fn project(common: &Common, choice: &Choice) -> Result<Finished> {
     let start = Instant::now();
     let outcome = kyoso_model::run::run(&world, &base, &scenario)?;
     lap(&mut wall_ms, "4 project", start);
-    Ok(Finished { record, world, base, scenario, outcome, wall_ms })
+    Ok(Finished {
+        record,
+        world,
+        base,
+        scenario,
+        outcome,
+        wall_ms,
+    })
 }
 
 fn override_scenario(scenario: &mut Scenario, choice: &Choice, base_year: i32) -> Result<()> {
     if let Some(horizon) = choice.horizon {
         let (first, last) = (HORIZONS.0.max(base_year + 1), HORIZONS.1);
         if !(first..=last).contains(&horizon) {
-            bail!("--horizon {horizon} is out of range\n  help: expected a year from {first} to {last}");
+            bail!(
+                "--horizon {horizon} is out of range\n  help: expected a year from {first} to {last}"
+            );
         }
         scenario.horizon = horizon;
     }
@@ -86,28 +114,64 @@ fn override_scenario(scenario: &mut Scenario, choice: &Choice, base_year: i32) -
 pub fn run(common: &Common, options: &RunOptions) -> Result<()> {
     let start = Instant::now();
     let mut finished = project(common, &options.choice)?;
-    let place = options.out.clone().unwrap_or_else(|| Path::new("out").join(&finished.scenario.name));
-    let scores = if options.hindcast { Some(scores(common, &finished.record)?) } else { None };
-    let (manifest, tables) = write_folder(common, &options.choice, options.format, &place, &mut finished, scores.as_ref(), start)?;
+    let place = options
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("out").join(&finished.scenario.name));
+    let scores = if options.hindcast {
+        Some(scores(common, &finished.record)?)
+    } else {
+        None
+    };
+    let (manifest, tables) = write_folder(
+        common,
+        &options.choice,
+        options.format,
+        &place,
+        &mut finished,
+        scores.as_ref(),
+        start,
+    )?;
     if common.json {
         return term::print(&format!("{}\n", serde_json::to_string_pretty(&manifest)?));
     }
-    term::print(&headline(&tables, &finished.world, finished.scenario.horizon))?;
+    term::print(&headline(
+        &tables,
+        &finished.world,
+        finished.scenario.horizon,
+    ))?;
     if !common.quiet {
-        term::print(&format!("\n{} ({:.0} ms): open {}\n", place.display(), start.elapsed().as_secs_f64() * 1e3, place.join("report.html").display()))?;
+        term::print(&format!(
+            "\n{} ({:.0} ms): open {}\n",
+            place.display(),
+            start.elapsed().as_secs_f64() * 1e3,
+            place.join("report.html").display()
+        ))?;
         if !options.hindcast {
-            term::print("How far to trust it: `kyoso run --hindcast` adds scores against history to the report.\n")?;
+            term::print(
+                "How far to trust it: `kyoso run --hindcast` adds scores against history to the report.\n",
+            )?;
         }
     }
-    match manifest.balances.iter().find(|balance| !(balance.residual <= balance.tolerance)) {
-        Some(broken) => Err(CheckFailed(format!("{}: residual {:.2e} above {:.0e}", broken.name, broken.residual, broken.tolerance)).into()),
+    match manifest
+        .balances
+        .iter()
+        .find(|balance| balance.residual.is_nan() || balance.residual > balance.tolerance)
+    {
+        Some(broken) => Err(CheckFailed(format!(
+            "{}: residual {:.2e} above {:.0e}",
+            broken.name, broken.residual, broken.tolerance
+        ))
+        .into()),
         None => Ok(()),
     }
 }
 
 fn scores(common: &Common, record: &Record) -> Result<Table> {
     let bar = term::bar(common.quiet, 2 * hindcast::ORIGINS.len() as u64, "hindcast");
-    let scored = hindcast::hindcast(record, &hindcast::ORIGINS, &|done, _| bar.set_position(done as u64))?;
+    let scored = hindcast::hindcast(record, &hindcast::ORIGINS, &|done, _| {
+        bar.set_position(done as u64);
+    })?;
     bar.finish_and_clear();
     Ok(scored.table())
 }
@@ -137,9 +201,15 @@ pub fn write_folder(
         TableFormat::Parquet => Format::Parquet,
         TableFormat::Csv => Format::Csv,
     };
-    let (outputs, report) = rayon::join(|| write::tables(draft.folder(), &tables, format), || report(finished, &tables, scores, &balances));
+    let (outputs, report) = rayon::join(
+        || write::tables(draft.folder(), &tables, format),
+        || report(finished, &tables, scores, &balances),
+    );
     let mut outputs = outputs?;
-    outputs.insert("report.html".to_owned(), write::text(draft.folder(), "report.html", report?.as_bytes())?);
+    outputs.insert(
+        "report.html".to_owned(),
+        write::text(draft.folder(), "report.html", report?.as_bytes())?,
+    );
     lap(&mut wall_ms, "6 write tables and report", lap_start);
     lap(&mut wall_ms, "7 all", start);
     let texts = finished.scenario.texts.clone();
@@ -169,21 +239,50 @@ pub fn write_folder(
         instruction_level: std::env::consts::ARCH.to_owned(),
         balances: balances
             .iter()
-            .map(|balance| BalanceEntry { name: balance.name.to_owned(), residual: balance.residual, tolerance: balance.tolerance })
+            .map(|balance| BalanceEntry {
+                name: balance.name.to_owned(),
+                residual: balance.residual,
+                tolerance: balance.tolerance,
+            })
             .collect(),
         fitted: BTreeMap::from([
-            ("sales residual: persistence".to_owned(), base.residual_law.persistence),
-            ("sales residual: elasticity to income growth".to_owned(), base.residual_law.cycle),
-            ("sales residual: trend a year".to_owned(), base.residual_law.trend),
-            ("adoption of BEV: log-odds a year".to_owned(), base.adoption.pace[2]),
-            ("adoption of PHEV: log-odds a year".to_owned(), base.adoption.pace[1]),
-            ("adoption of HEV: log-odds a year".to_owned(), base.adoption.pace[0]),
-            ("used trade: imports less exports of the base year, vehicles".to_owned(), base.used_discrepancy),
+            (
+                "sales residual: persistence".to_owned(),
+                base.residual_law.persistence,
+            ),
+            (
+                "sales residual: elasticity to income growth".to_owned(),
+                base.residual_law.cycle,
+            ),
+            (
+                "sales residual: trend a year".to_owned(),
+                base.residual_law.trend,
+            ),
+            (
+                "adoption of BEV: log-odds a year".to_owned(),
+                base.adoption.pace[2],
+            ),
+            (
+                "adoption of PHEV: log-odds a year".to_owned(),
+                base.adoption.pace[1],
+            ),
+            (
+                "adoption of HEV: log-odds a year".to_owned(),
+                base.adoption.pace[0],
+            ),
+            (
+                "used trade: imports less exports of the base year, vehicles".to_owned(),
+                base.used_discrepancy,
+            ),
         ]),
         warnings: warnings(finished),
         wall_ms,
     };
-    write::text(draft.folder(), "manifest.json", serde_json::to_string_pretty(&manifest)?.as_bytes())?;
+    write::text(
+        draft.folder(),
+        "manifest.json",
+        serde_json::to_string_pretty(&manifest)?.as_bytes(),
+    )?;
     draft.finish()?;
     Ok((manifest, tables))
 }
@@ -212,7 +311,12 @@ fn warnings(finished: &Finished) -> Vec<String> {
 }
 
 /// The report of a run.
-fn report(finished: &Finished, tables: &[Table], scores: Option<&Table>, balances: &[kyoso_model::results::Balance]) -> Result<String> {
+fn report(
+    finished: &Finished,
+    tables: &[Table],
+    scores: Option<&Table>,
+    balances: &[kyoso_model::results::Balance],
+) -> Result<String> {
     let world = &finished.world;
     let warnings = warnings(finished);
     let outlooks = finished.record.table("outlooks");
@@ -224,8 +328,16 @@ fn report(finished: &Finished, tables: &[Table], scores: Option<&Table>, balance
         horizon: finished.scenario.horizon,
         tables,
         scores,
-        names: world.countries.iter().map(|country| (country.iso3.clone(), country.name.clone())).collect(),
-        groups: world.countries.iter().map(|country| (country.iso3.clone(), country.group.code().to_owned())).collect(),
+        names: world
+            .countries
+            .iter()
+            .map(|country| (country.iso3.clone(), country.name.clone()))
+            .collect(),
+        groups: world
+            .countries
+            .iter()
+            .map(|country| (country.iso3.clone(), country.group.code().to_owned()))
+            .collect(),
         sources: &finished.record.sources,
         basis_counts: finished.record.basis_counts(),
         outlooks: (0..outlooks.rows())
@@ -240,7 +352,10 @@ fn report(finished: &Finished, tables: &[Table], scores: Option<&Table>, balance
                 )
             })
             .collect(),
-        balances: balances.iter().map(|balance| (balance.name.to_owned(), balance.residual, balance.tolerance)).collect(),
+        balances: balances
+            .iter()
+            .map(|balance| (balance.name.to_owned(), balance.residual, balance.tolerance))
+            .collect(),
         warnings: &warnings,
     };
     Ok(html::render(&input)?)
@@ -255,40 +370,87 @@ impl<'a> Indicators<'a> {
     fn new(tables: &'a [Table]) -> Self {
         let mut values = BTreeMap::new();
         let table = tables.iter().find(|table| table.name == "indicators");
-        let column = |name: &str| table.and_then(|table| table.columns.iter().find(|column| column.name == name)).map(|column| &column.values);
-        if let (Some(Values::Words { words: regions, codes: region }), Some(Values::Words { words: names, codes: variable }), Some(Values::Integers(year)), Some(Values::Reals(value))) =
-            (column("region"), column("variable"), column("year"), column("value"))
-        {
+        let column = |name: &str| {
+            table
+                .and_then(|table| table.columns.iter().find(|column| column.name == name))
+                .map(|column| &column.values)
+        };
+        if let (
+            Some(Values::Words {
+                words: regions,
+                codes: region,
+            }),
+            Some(Values::Words {
+                words: names,
+                codes: variable,
+            }),
+            Some(Values::Integers(year)),
+            Some(Values::Reals(value)),
+        ) = (
+            column("region"),
+            column("variable"),
+            column("year"),
+            column("value"),
+        ) {
             for row in 0..value.len() {
-                values.insert((names[variable[row] as usize].as_str(), regions[region[row] as usize].as_str(), year[row]), value[row]);
+                values.insert(
+                    (
+                        names[variable[row] as usize].as_str(),
+                        regions[region[row] as usize].as_str(),
+                        year[row],
+                    ),
+                    value[row],
+                );
             }
         }
         Self { values }
     }
 
     fn get(&self, variable: &str, region: &str, year: i32) -> f64 {
-        self.values.get(&(variable, region, year)).copied().unwrap_or(f64::NAN)
+        self.values
+            .get(&(variable, region, year))
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 }
 
 /// The headline table: World, groups, the ASEAN ten.
 fn headline(tables: &[Table], world: &World, horizon: i32) -> String {
     let indicators = Indicators::new(tables);
-    let mut years: Vec<i32> = [world.base_year, 2030, 2035, horizon].into_iter().filter(|&year| year <= horizon).collect();
+    let mut years: Vec<i32> = [world.base_year, 2030, 2035, horizon]
+        .into_iter()
+        .filter(|&year| year <= horizon)
+        .collect();
     years.sort_unstable();
     years.dedup();
     let measures = [
         ("sales M", "Sales|Transportation|Road Vehicle", 2),
-        ("plug-in %", "Sales|Transportation|Light-Duty Vehicle|Plug-in Electric [Share]", 1),
-        ("hybrid %", "Sales|Transportation|Light-Duty Vehicle|Internal Combustion|Full Hybrid [Share]", 1),
+        (
+            "plug-in %",
+            "Sales|Transportation|Light-Duty Vehicle|Plug-in Electric [Share]",
+            1,
+        ),
+        (
+            "hybrid %",
+            "Sales|Transportation|Light-Duty Vehicle|Internal Combustion|Full Hybrid [Share]",
+            1,
+        ),
         ("stock M", "Stocks|Transportation|Road Vehicle", 1),
-        ("CO2 Mt", "Emissions|CO2|Energy|Demand|Transportation|Light-Duty Vehicle", 0),
+        (
+            "CO2 Mt",
+            "Emissions|CO2|Energy|Demand|Transportation|Light-Duty Vehicle",
+            0,
+        ),
     ];
     let mut first = vec![String::new()];
     let mut second = vec![String::new()];
     for (name, _, _) in measures {
         for (i, year) in years.iter().enumerate() {
-            first.push(if i == 0 { name.to_owned() } else { String::new() });
+            first.push(if i == 0 {
+                name.to_owned()
+            } else {
+                String::new()
+            });
             second.push(year.to_string());
         }
     }
@@ -298,7 +460,11 @@ fn headline(tables: &[Table], world: &World, horizon: i32) -> String {
         for (_, variable, digits) in measures {
             for &year in &years {
                 let value = indicators.get(variable, region, year);
-                row.push(if value.is_nan() { "-".to_owned() } else { format!("{value:.digits$}") });
+                row.push(if value.is_nan() {
+                    "-".to_owned()
+                } else {
+                    format!("{value:.digits$}")
+                });
             }
         }
         rows.push(row);
@@ -310,7 +476,10 @@ fn headline(tables: &[Table], world: &World, horizon: i32) -> String {
     for country in world.countries.iter().filter(|country| country.asean) {
         line(&format!("  {}", country.name), &country.iso3);
     }
-    format!("{}\nplug-in = (BEV + PHEV) / light-duty sales; CO2 at the tailpipe of light-duty vehicles\n", term::columns(&rows))
+    format!(
+        "{}\nplug-in = (BEV + PHEV) / light-duty sales; CO2 at the tailpipe of light-duty vehicles\n",
+        term::columns(&rows)
+    )
 }
 
 /// Where a run goes by default.

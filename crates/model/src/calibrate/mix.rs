@@ -31,13 +31,29 @@ impl Affinity {
             origin_segment: Grid::filled(ORIGINS, SEGMENTS, 1.0),
         };
         let table = record.table("mix_affinity");
-        let (first, second, weight) = (table.text("first"), table.text("second"), table.real("weight"));
+        let (first, second, weight) = (
+            table.text("first"),
+            table.text("second"),
+            table.real("weight"),
+        );
         for row in 0..table.rows() {
             let (a, b) = (first.get(row), second.get(row));
-            match (Origin::from_code(a), Segment::from_code(a), Powertrain::from_code(b), Segment::from_code(b)) {
-                (Some(origin), _, Some(powertrain), _) => affinity.origin_powertrain[(origin.index(), powertrain.index())] = weight[row],
-                (Some(origin), _, _, Some(segment)) => affinity.origin_segment[(origin.index(), segment.index())] = weight[row],
-                (_, Some(segment), Some(powertrain), _) => affinity.segment_powertrain[(segment.index(), powertrain.index())] = weight[row],
+            match (
+                Origin::from_code(a),
+                Segment::from_code(a),
+                Powertrain::from_code(b),
+                Segment::from_code(b),
+            ) {
+                (Some(origin), _, Some(powertrain), _) => {
+                    affinity.origin_powertrain[(origin.index(), powertrain.index())] = weight[row];
+                }
+                (Some(origin), _, _, Some(segment)) => {
+                    affinity.origin_segment[(origin.index(), segment.index())] = weight[row];
+                }
+                (_, Some(segment), Some(powertrain), _) => {
+                    affinity.segment_powertrain[(segment.index(), powertrain.index())] =
+                        weight[row];
+                }
                 _ => {}
             }
         }
@@ -107,9 +123,14 @@ pub fn powertrain_shares(world: &World, country: usize, year: usize) -> [f64; PO
 
 /// Fits the base-year market of every country.
 pub fn offers(world: &World, affinity: &Affinity) -> Offers {
-    let cells: Vec<Vec<f64>> =
-        (0..world.countries.len()).into_par_iter().map(|country| fit_country(world, affinity, country)).collect();
-    let mut offers = Offers { start: vec![0], ..Offers::default() };
+    let cells: Vec<Vec<f64>> = (0..world.countries.len())
+        .into_par_iter()
+        .map(|country| fit_country(world, affinity, country))
+        .collect();
+    let mut offers = Offers {
+        start: vec![0],
+        ..Offers::default()
+    };
     for shares in &cells {
         for (cell, &share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
             offers.origin.push((cell / (SEGMENTS * POWERTRAINS)) as u8);
@@ -128,7 +149,8 @@ fn fit_country(world: &World, affinity: &Affinity, country: usize) -> Vec<f64> {
     let by_segment = world.segment_share.row(country);
     let by_origin = world.origin_share.row(country);
     let bev_by_origin = world.bev_origin_share.row(country);
-    let bev_known = bev_by_origin.iter().all(|share| !share.is_nan()) && bev_by_origin.iter().sum::<f64>() > 0.5;
+    let bev_known = bev_by_origin.iter().all(|share| !share.is_nan())
+        && bev_by_origin.iter().sum::<f64>() > 0.5;
     let bev = Powertrain::BatteryElectric.index();
     let at = |o: usize, s: usize, f: usize| (o * SEGMENTS + s) * POWERTRAINS + f;
 
@@ -137,7 +159,8 @@ fn fit_country(world: &World, affinity: &Affinity, country: usize) -> Vec<f64> {
         for s in 0..SEGMENTS {
             for f in 0..POWERTRAINS {
                 if by_origin[o] > 0.0 && by_segment[s] > 0.0 && by_powertrain[f] > 0.0 {
-                    cell[at(o, s, f)] = affinity.of(o, s, f) * by_origin[o] * by_segment[s] * by_powertrain[f];
+                    cell[at(o, s, f)] =
+                        affinity.of(o, s, f) * by_origin[o] * by_segment[s] * by_powertrain[f];
                 }
             }
         }
@@ -151,22 +174,42 @@ fn fit_country(world: &World, affinity: &Affinity, country: usize) -> Vec<f64> {
     };
     for sweep in 0..SWEEPS {
         for o in 0..ORIGINS {
-            scale(by_origin[o], &mut (0..SEGMENTS * POWERTRAINS).map(|i| o * SEGMENTS * POWERTRAINS + i), &mut cell);
+            scale(
+                by_origin[o],
+                &mut (0..SEGMENTS * POWERTRAINS).map(|i| o * SEGMENTS * POWERTRAINS + i),
+                &mut cell,
+            );
         }
         for s in 0..SEGMENTS {
-            scale(by_segment[s], &mut (0..ORIGINS).flat_map(|o| (0..POWERTRAINS).map(move |f| at(o, s, f))), &mut cell);
+            scale(
+                by_segment[s],
+                &mut (0..ORIGINS).flat_map(|o| (0..POWERTRAINS).map(move |f| at(o, s, f))),
+                &mut cell,
+            );
         }
         if bev_known {
             for o in 0..ORIGINS {
-                scale(by_powertrain[bev] * bev_by_origin[o], &mut (0..SEGMENTS).map(|s| at(o, s, bev)), &mut cell);
+                scale(
+                    by_powertrain[bev] * bev_by_origin[o],
+                    &mut (0..SEGMENTS).map(|s| at(o, s, bev)),
+                    &mut cell,
+                );
             }
         }
         if sweep + 1 == SWEEPS {
             // What is dropped goes back to its own powertrain below, so that the record is met exactly.
-            cell.iter_mut().for_each(|share| if *share < NEGLIGIBLE { *share = 0.0 });
+            cell.iter_mut().for_each(|share| {
+                if *share < NEGLIGIBLE {
+                    *share = 0.0;
+                }
+            });
         }
         for f in 0..POWERTRAINS {
-            scale(by_powertrain[f], &mut (0..ORIGINS * SEGMENTS).map(|i| i * POWERTRAINS + f), &mut cell);
+            scale(
+                by_powertrain[f],
+                &mut (0..ORIGINS * SEGMENTS).map(|i| i * POWERTRAINS + f),
+                &mut cell,
+            );
         }
     }
     restore_lost_powertrains(&mut cell, &by_powertrain);
@@ -189,5 +232,7 @@ fn restore_lost_powertrains(cell: &mut [f64], by_powertrain: &[f64; POWERTRAINS]
 }
 
 fn row_sum(cell: &[f64], place: usize) -> f64 {
-    cell[place * POWERTRAINS..(place + 1) * POWERTRAINS].iter().sum()
+    cell[place * POWERTRAINS..(place + 1) * POWERTRAINS]
+        .iter()
+        .sum()
 }

@@ -70,7 +70,12 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
     let residual_mean = ownership::residual_means(world, &residuals);
     let residual_law = ownership::fit_residual_law(world, &residuals, &residual_mean);
     let income_trend: Vec<f64> = (0..world.countries.len())
-        .map(|c| ownership::income_trend(world, c, base).last().copied().unwrap_or(0.0))
+        .map(|c| {
+            ownership::income_trend(world, c, base)
+                .last()
+                .copied()
+                .unwrap_or(0.0)
+        })
         .collect();
 
     let price_level = cost::price_level(world);
@@ -81,7 +86,13 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
     let bought = world.parameters.get("market.potential_share");
     let exponent = world.parameters.get("choice.income_exponent");
     let incomes: Vec<Incomes> = (0..world.countries.len())
-        .map(|c| Incomes::new(world.gini[c], exponent, cost::log_odds_per_usd(&world.parameters, &price_level, c)))
+        .map(|c| {
+            Incomes::new(
+                world.gini[c],
+                exponent,
+                cost::log_odds_per_usd(&world.parameters, &price_level, c),
+            )
+        })
         .collect();
     let solved: Vec<(Vec<f64>, f64, f64)> = (0..world.countries.len())
         .into_par_iter()
@@ -95,13 +106,19 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         .collect();
     let history_mix = history_mix(world);
     Base {
-        residual: residuals.iter().map(|series| series.last().copied().unwrap_or(0.0)).collect(),
+        residual: residuals
+            .iter()
+            .map(|series| series.last().copied().unwrap_or(0.0))
+            .collect(),
         lag: origin_lag(world, &offers),
         light_cohorts: light_cohorts(world, &stocks, &history_mix),
         inversion_error: solved.iter().map(|solution| solution.1).fold(0.0, f64::max),
         demand: solved.iter().map(|solution| solution.2).collect(),
         appeal: solved.into_iter().flat_map(|solution| solution.0).collect(),
-        used_discrepancy: stocks.iter().map(|stock| stock.net_used_imports[base]).sum(),
+        used_discrepancy: stocks
+            .iter()
+            .map(|stock| stock.net_used_imports[base])
+            .sum(),
         adjustment: ownership::adjustment(world),
         ownership: laws,
         residual_law,
@@ -118,12 +135,23 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
 }
 
 /// Generalised cost of each offer of a country, USD 2023.
-pub fn offer_costs(world: &World, level: &PriceLevel, costs: &CostYear, offers: &mix::Offers, c: usize) -> Vec<f64> {
+pub fn offer_costs(
+    world: &World,
+    level: &PriceLevel,
+    costs: &CostYear,
+    offers: &mix::Offers,
+    c: usize,
+) -> Vec<f64> {
     offers
         .of(c)
         .map(|j| {
-            let (o, s, f) = (offers.origin[j] as usize, offers.segment[j] as usize, offers.powertrain[j] as usize);
-            costs.consumer_price(level, world, c, o, s, f) - costs.support_usd[(c, f)] + costs.beside_price(world, c, s, f)
+            let (o, s, f) = (
+                offers.origin[j] as usize,
+                offers.segment[j] as usize,
+                offers.powertrain[j] as usize,
+            );
+            costs.consumer_price(level, world, c, o, s, f) - costs.support_usd[(c, f)]
+                + costs.beside_price(world, c, s, f)
         })
         .collect()
 }
@@ -132,11 +160,17 @@ pub fn offer_costs(world: &World, level: &PriceLevel, costs: &CostYear, offers: 
 fn world_plug_in_total(record: &Record, base_year: i32) -> Grid {
     let table = record.table("electrified");
     let mut total = Grid::filled(2, YEARS, f64::NAN);
-    let (iso3, powertrain, class, measure) =
-        (table.text("iso3"), table.text("powertrain"), table.text("vehicle_class"), table.text("measure"));
+    let (iso3, powertrain, class, measure) = (
+        table.text("iso3"),
+        table.text("powertrain"),
+        table.text("vehicle_class"),
+        table.text("measure"),
+    );
     for row in 0..table.rows() {
         let year = table.integer("year")[row];
-        let slot = ["PHEV", "BEV"].iter().position(|code| *code == powertrain.get(row));
+        let slot = ["PHEV", "BEV"]
+            .iter()
+            .position(|code| *code == powertrain.get(row));
         if let Some(slot) = slot
             && iso3.get(row) == "WLD"
             && matches!(class.get(row), "car" | "van")
@@ -160,11 +194,18 @@ fn origin_lag(world: &World, offers: &mix::Offers) -> Grid {
             joint[offers.origin[j] as usize][offers.powertrain[j] as usize] += offers.base_share[j];
         }
         let by_origin: Vec<f64> = joint.iter().map(|row| row.iter().sum()).collect();
-        for f in [Powertrain::Hybrid, Powertrain::PlugInHybrid, Powertrain::BatteryElectric].map(Powertrain::index) {
+        for f in [
+            Powertrain::Hybrid,
+            Powertrain::PlugInHybrid,
+            Powertrain::BatteryElectric,
+        ]
+        .map(Powertrain::index)
+        {
             let total: f64 = joint.iter().map(|row| row[f]).sum();
             for o in 0..ORIGINS {
                 if joint[o][f] > 0.0 && by_origin[o] > 0.0 && total > 0.0 {
-                    lag[(c, o * POWERTRAINS + f)] = (joint[o][f] / (total * by_origin[o])).ln().clamp(-4.0, 0.0);
+                    lag[(c, o * POWERTRAINS + f)] =
+                        (joint[o][f] / (total * by_origin[o])).ln().clamp(-4.0, 0.0);
                 }
             }
         }
@@ -213,14 +254,21 @@ fn light_cohorts(world: &World, stocks: &[stock::StockHistory], history_mix: &Gr
 }
 
 /// Income and people of a run: the path of its drivers, with what the scenario sets laid over it.
-pub fn run_drivers(world: &World, drivers: Drivers, parameters: &crate::parameters::Parameters, horizon: i32) -> (Grid, Grid) {
+pub fn run_drivers(
+    world: &World,
+    drivers: Drivers,
+    parameters: &crate::parameters::Parameters,
+    horizon: i32,
+) -> (Grid, Grid) {
     let (people, income) = world.drivers(drivers);
     let (mut people, mut income) = (people.clone(), income.clone());
     for (path, grid) in [("population", &mut people), ("gdp_per_head", &mut income)] {
         if parameters.sets(path) {
             for (c, country) in world.countries.iter().enumerate() {
                 for year in world.base_year + 1..=horizon {
-                    if let Some(value) = parameters.setting(&format!("{path}.{}", country.iso3), year) {
+                    if let Some(value) =
+                        parameters.setting(&format!("{path}.{}", country.iso3), year)
+                    {
                         grid[(c, year_index(year))] = value;
                     }
                 }

@@ -71,14 +71,21 @@ pub const TREND_WEIGHT: f64 = 0.2;
 /// Saturation and slope of each country minimise the squared log residuals of its recorded sales against
 /// what the law calls for, plus squared distances of their logs from published values.
 pub fn fit(world: &World, stocks: &[StockHistory]) -> Vec<Ownership> {
-    (0..world.countries.len()).into_par_iter().map(|c| fit_country(world, stocks, c)).collect()
+    (0..world.countries.len())
+        .into_par_iter()
+        .map(|c| fit_country(world, stocks, c))
+        .collect()
 }
 
 fn fit_country(world: &World, stocks: &[StockHistory], c: usize) -> Ownership {
     let parameters = &world.parameters;
     let alpha = parameters.get("ownership.alpha");
     let published = world.ownership_prior[c][1];
-    let beta = if published.is_nan() { parameters.get("ownership.beta_mean") } else { published };
+    let beta = if published.is_nan() {
+        parameters.get("ownership.beta_mean")
+    } else {
+        published
+    };
     let beta = beta / parameters.get("ownership.income_rebase");
     let saturation = saturations(world, c);
     let adjustment = adjustment(world);
@@ -86,7 +93,10 @@ fn fit_country(world: &World, stocks: &[StockHistory], c: usize) -> Ownership {
     let first = year_index(FIRST_FIT_YEAR);
     let people = &world.population[Drivers::Ssp2.index()];
     let now = stocks[c].stock[base] / people[(c, base)];
-    let sd = [parameters.get("ownership.saturation_prior_sd"), parameters.get("ownership.beta_prior_sd")];
+    let sd = [
+        parameters.get("ownership.saturation_prior_sd"),
+        parameters.get("ownership.beta_prior_sd"),
+    ];
     let noise = parameters.get("ownership.residual_sd");
     let law = |x: &[f64; 2]| Ownership {
         // No country's saturation lies below what it has reached.
@@ -107,7 +117,12 @@ fn fit_country(world: &World, stocks: &[StockHistory], c: usize) -> Ownership {
         errors.push(x[1] / sd[1]);
         errors
     };
-    law(&gauss_newton([0.0, 0.0], [1e-4, 1e-4], |x| x.map(|value: f64| value.clamp(-1.5, 1.5)), errors))
+    law(&gauss_newton(
+        [0.0, 0.0],
+        [1e-4, 1e-4],
+        |x| x.map(|value: f64| value.clamp(-1.5, 1.5)),
+        errors,
+    ))
 }
 
 /// Speeds of adjustment.
@@ -130,19 +145,47 @@ fn saturations(world: &World, c: usize) -> f64 {
             }
         }
     }
-    let mean = |slot: usize| if sums[slot].1 > 0.0 { sums[slot].0 / sums[slot].1 } else { f64::NAN };
+    let mean = |slot: usize| {
+        if sums[slot].1 > 0.0 {
+            sums[slot].0 / sums[slot].1
+        } else {
+            f64::NAN
+        }
+    };
     let country = &world.countries[c];
-    let set = world.parameters.setting(&format!("ownership.saturation.{}", country.iso3), world.base_year + 1);
-    let choices = [set.unwrap_or(f64::NAN), world.ownership_prior[c][0], mean(country.group.index()), mean(GROUPS)];
-    choices.into_iter().find(|value| !value.is_nan()).unwrap_or(600.0) / 1000.0
+    let set = world.parameters.setting(
+        &format!("ownership.saturation.{}", country.iso3),
+        world.base_year + 1,
+    );
+    let choices = [
+        set.unwrap_or(f64::NAN),
+        world.ownership_prior[c][0],
+        mean(country.group.index()),
+        mean(GROUPS),
+    ];
+    choices
+        .into_iter()
+        .find(|value| !value.is_nan())
+        .unwrap_or(600.0)
+        / 1000.0
 }
 
 /// New registrations that ownership, scrappage and used trade call for in a year of history.
-fn structural(world: &World, stock: &StockHistory, law: &Ownership, adjustment: &Adjustment, c: usize, year: usize) -> f64 {
+fn structural(
+    world: &World,
+    stock: &StockHistory,
+    law: &Ownership,
+    adjustment: &Adjustment,
+    c: usize,
+    year: usize,
+) -> f64 {
     let people = &world.population[Drivers::Ssp2.index()];
     let income = &world.income[Drivers::Ssp2.index()];
     let last = stock.stock[year - 1];
-    let wanted = adjustment.next(last / people[(c, year - 1)], law.long_run(income[(c, year)])) * people[(c, year)];
+    let wanted = adjustment.next(
+        last / people[(c, year - 1)],
+        law.long_run(income[(c, year)]),
+    ) * people[(c, year)];
     let need = wanted - last + stock.scrapped[year] - stock.net_used_imports[year];
     need.max(floor(stock.scrapped[year], world.sales[(c, year - 1)]))
 }
@@ -207,14 +250,21 @@ pub fn fit_residual_law(world: &World, residuals: &[Vec<f64>], means: &[f64]) ->
         for year in first + 1..=base {
             let (last, now) = (series[year - first - 1], series[year - first]);
             let recorded = |t: usize| world.sales_recorded[c * crate::ids::YEARS + t];
-            if recorded(year) && recorded(year - 1) && (last - means[c]).abs() < 1.0 && (now - means[c]).abs() < 1.0 {
+            if recorded(year)
+                && recorded(year - 1)
+                && (last - means[c]).abs() < 1.0
+                && (now - means[c]).abs() < 1.0
+            {
                 let growth = (income[(c, year)] / income[(c, year - 1)]).ln();
                 let surprise = (growth - trend[year - first - 1]).clamp(-0.10, 0.10);
                 rows.push(([last - means[c], surprise], now - means[c]));
             }
         }
     }
-    let prior = [parameters.get("ownership.residual_prior"), parameters.get("ownership.cycle_prior")];
+    let prior = [
+        parameters.get("ownership.residual_prior"),
+        parameters.get("ownership.cycle_prior"),
+    ];
     // A prior year weighs as one with a residual of 0.2 and a surprise of 3 %.
     let years = parameters.get("ownership.residual_prior_years");
     let [persistence, cycle] = solve(&rows, &[years * 0.04, years * 0.0009], &prior);
@@ -238,8 +288,14 @@ fn residual_trend(world: &World, residuals: &[Vec<f64>]) -> f64 {
             .map(|k| (k as f64, series[k]))
             .collect();
         let n = points.len() as f64;
-        let mean = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / n, sum.1 + point.1 / n));
-        rows.extend(points.iter().map(|point| ([point.0 - mean.0], (point.1 - mean.1).clamp(-1.0, 1.0))));
+        let mean = points.iter().fold((0.0, 0.0), |sum, point| {
+            (sum.0 + point.0 / n, sum.1 + point.1 / n)
+        });
+        rows.extend(
+            points
+                .iter()
+                .map(|point| ([point.0 - mean.0], (point.1 - mean.1).clamp(-1.0, 1.0))),
+        );
     }
     let [slope] = solve(&rows, &[1.0], &[0.0]);
     slope

@@ -6,7 +6,9 @@
 
 use rayon::prelude::*;
 
-use crate::cohorts::{AGES, age_one_year, export_used, import_used, steady_profile, used_age_profile, yearly_survival};
+use crate::cohorts::{
+    AGES, age_one_year, export_used, import_used, steady_profile, used_age_profile, yearly_survival,
+};
 use crate::ids::{YEARS, year_index};
 use crate::least_squares::gauss_newton;
 use crate::world::{Anchor, World};
@@ -67,7 +69,11 @@ impl Setting<'_> {
         let base = year_index(world.base_year);
         let initial = unknowns.log_initial.exp();
         let heavy_part = world.heavy_share[(self.country, first)];
-        let mut light = steady_profile(initial * (1.0 - heavy_part), self.initial_growth, &light_survival);
+        let mut light = steady_profile(
+            initial * (1.0 - heavy_part),
+            self.initial_growth,
+            &light_survival,
+        );
         let mut heavy = steady_profile(initial * heavy_part, self.initial_growth, &heavy_survival);
         let mut history = StockHistory {
             light,
@@ -117,7 +123,10 @@ impl Setting<'_> {
 
 /// Rebuilds the stock of every country.
 pub fn rebuild(world: &World) -> Vec<StockHistory> {
-    (0..world.countries.len()).into_par_iter().map(|country| rebuild_country(world, country)).collect()
+    (0..world.countries.len())
+        .into_par_iter()
+        .map(|country| rebuild_country(world, country))
+        .collect()
 }
 
 fn rebuild_country(world: &World, country: usize) -> StockHistory {
@@ -128,21 +137,43 @@ fn rebuild_country(world: &World, country: usize) -> StockHistory {
         profile: used_age_profile(parameters.get("used_trade.mean_age")),
         initial_growth: parameters.get("stock.initial_growth"),
     };
-    let anchors: Vec<Anchor> = world.anchors.iter().filter(|anchor| anchor.country == country).copied().collect();
+    let anchors: Vec<Anchor> = world
+        .anchors
+        .iter()
+        .filter(|anchor| anchor.country == country)
+        .copied()
+        .collect();
     let private = private_growth(world, country);
-    let group = world.countries[country].group.code().to_lowercase().replace(' ', "-");
-    let used_prior = parameters.of_member("used_trade.net_import_rate", &world.countries[country].iso3, &group);
+    let group = world.countries[country]
+        .group
+        .code()
+        .to_lowercase()
+        .replace(' ', "-");
+    let used_prior = parameters.of_member(
+        "used_trade.net_import_rate",
+        &world.countries[country].iso3,
+        &group,
+    );
     let used_sd = parameters.get("used_trade.net_import_rate_sd");
     let scale_sd = parameters.get("survival.scale_prior_sd");
     let log_initial_prior = initial_guess(world, country, &anchors);
     let initial_sd = 0.6;
 
     let residuals = |x: &[f64; 3]| -> Vec<f64> {
-        let history = setting.simulate(&Unknowns { log_initial: x[0], log_scale_factor: x[1], used_rate: x[2] });
+        let history = setting.simulate(&Unknowns {
+            log_initial: x[0],
+            log_scale_factor: x[1],
+            used_rate: x[2],
+        });
         let mut errors: Vec<f64> = anchors
             .iter()
             .filter(|anchor| anchor.year >= FIRST_SALES_YEAR - 1)
-            .map(|anchor| (history.stock[year_index(anchor.year)] / anchor.vehicles).max(1e-6).ln() / anchor.relative_sd)
+            .map(|anchor| {
+                (history.stock[year_index(anchor.year)] / anchor.vehicles)
+                    .max(1e-6)
+                    .ln()
+                    / anchor.relative_sd
+            })
             .collect();
         if let Some((from, to, growth)) = private {
             errors.push(((history.stock[to] / history.stock[from]).max(1e-6).ln() - growth) / 0.06);
@@ -153,10 +184,21 @@ fn rebuild_country(world: &World, country: usize) -> StockHistory {
         errors
     };
     let bounds = |x: [f64; 3]| [x[0], x[1].clamp(-0.7, 0.7), x[2].clamp(-0.04, 0.12)];
-    let fitted = gauss_newton([log_initial_prior, 0.0, used_prior], [1e-4, 1e-4, 1e-6], bounds, residuals);
-    let mut history =
-        setting.simulate(&Unknowns { log_initial: fitted[0], log_scale_factor: fitted[1], used_rate: fitted[2] });
-    for anchor in anchors.iter().filter(|anchor| anchor.year >= FIRST_SALES_YEAR - 1) {
+    let fitted = gauss_newton(
+        [log_initial_prior, 0.0, used_prior],
+        [1e-4, 1e-4, 1e-6],
+        bounds,
+        residuals,
+    );
+    let mut history = setting.simulate(&Unknowns {
+        log_initial: fitted[0],
+        log_scale_factor: fitted[1],
+        used_rate: fitted[2],
+    });
+    for anchor in anchors
+        .iter()
+        .filter(|anchor| anchor.year >= FIRST_SALES_YEAR - 1)
+    {
         let misfit = (history.stock[year_index(anchor.year)] / anchor.vehicles - 1.0).abs();
         history.worst_misfit = history.worst_misfit.max(misfit);
         if anchor.year == world.base_year && misfit > 0.25 {
@@ -176,7 +218,9 @@ fn initial_guess(world: &World, country: usize, anchors: &[Anchor]) -> f64 {
         |anchor| {
             let year = year_index(anchor.year);
             let size = |t: usize| income[(country, t)] * people[(country, t)];
-            (anchor.vehicles * size(first - 1) / size(year)).max(10.0).ln()
+            (anchor.vehicles * size(first - 1) / size(year))
+                .max(10.0)
+                .ln()
         },
     )
 }
@@ -184,8 +228,12 @@ fn initial_guess(world: &World, country: usize, anchors: &[Anchor]) -> f64 {
 /// Growth of the private fleet between the ends of its record, if that spans five years without a jump.
 fn private_growth(world: &World, country: usize) -> Option<(usize, usize, f64)> {
     let row = world.private_stock.row(country);
-    let known: Vec<usize> = (year_index(FIRST_SALES_YEAR)..YEARS).filter(|&year| row[year] > 0.0).collect();
+    let known: Vec<usize> = (year_index(FIRST_SALES_YEAR)..YEARS)
+        .filter(|&year| row[year] > 0.0)
+        .collect();
     let (&from, &to) = (known.first()?, known.last()?);
-    let smooth = known.windows(2).all(|pair| (row[pair[1]] / row[pair[0]]).ln().abs() < 0.12 * (pair[1] - pair[0]) as f64);
+    let smooth = known
+        .windows(2)
+        .all(|pair| (row[pair[1]] / row[pair[0]]).ln().abs() < 0.12 * (pair[1] - pair[0]) as f64);
     (to >= from + 5 && smooth).then(|| (from, to, (row[to] / row[from]).ln()))
 }

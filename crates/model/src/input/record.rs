@@ -37,7 +37,10 @@ impl Record {
         let mut tables = BTreeMap::new();
         for resource in &package.resources {
             if let Some(bytes) = source.read(&resource.path) {
-                hashes.insert(resource.path.clone(), blake3::hash(&bytes).to_hex().to_string());
+                hashes.insert(
+                    resource.path.clone(),
+                    blake3::hash(&bytes).to_hex().to_string(),
+                );
                 if let Some(table) = RecordTable::read(resource, &bytes, &mut problems) {
                     tables.insert(resource.name.clone(), table);
                 }
@@ -52,7 +55,12 @@ impl Record {
                 });
             }
         }
-        let record = Self { tables, package, sources, hashes };
+        let record = Self {
+            tables,
+            package,
+            sources,
+            hashes,
+        };
         record.check_references(&mut problems);
         record.check_sums(&mut problems);
         problems.or_ok(record)
@@ -63,7 +71,9 @@ impl Record {
     /// # Panics
     /// If the pack's schema has no such table: a defect of the program, since `load` checks that all are there.
     pub fn table(&self, name: &str) -> &RecordTable {
-        self.tables.get(name).unwrap_or_else(|| panic!("the pack has no table `{name}`"))
+        self.tables
+            .get(name)
+            .unwrap_or_else(|| panic!("the pack has no table `{name}`"))
     }
 
     /// All tables by name.
@@ -76,7 +86,8 @@ impl Record {
         let mut counts = BTreeMap::new();
         for table in self.tables.values() {
             let basis = table.text("basis");
-            let by_basis: &mut BTreeMap<String, usize> = counts.entry(table.name().to_owned()).or_default();
+            let by_basis: &mut BTreeMap<String, usize> =
+                counts.entry(table.name().to_owned()).or_default();
             for row in 0..table.rows() {
                 *by_basis.entry(basis.get(row).to_owned()).or_insert(0) += 1;
             }
@@ -90,17 +101,23 @@ impl Record {
         let mut cut = Cut::default();
         let mut known = self.clone();
         for resource in &self.package.resources {
-            let Some(table) = self.tables.get(&resource.name) else { continue };
+            let Some(table) = self.tables.get(&resource.name) else {
+                continue;
+            };
             let known_from = table.integer("known_from");
             let later = known_from.iter().filter(|&&known| known > year).count();
             if later == 0 {
                 continue;
             }
             if let Some(reason) = &resource.vintage.waived {
-                cut.waived.insert(resource.name.clone(), (later, reason.clone()));
+                cut.waived
+                    .insert(resource.name.clone(), (later, reason.clone()));
             } else {
                 cut.dropped.insert(resource.name.clone(), later);
-                known.tables.insert(resource.name.clone(), table.filtered(|row| known_from[row] <= year));
+                known.tables.insert(
+                    resource.name.clone(),
+                    table.filtered(|row| known_from[row] <= year),
+                );
             }
         }
         (known, cut)
@@ -111,20 +128,33 @@ impl Record {
         let codes: BTreeSet<&str> = self
             .tables
             .get("countries")
-            .map(|table| table.text("iso3").distinct().iter().map(String::as_str).collect())
+            .map(|table| {
+                table
+                    .text("iso3")
+                    .distinct()
+                    .iter()
+                    .map(String::as_str)
+                    .collect()
+            })
             .unwrap_or_default();
         for resource in &self.package.resources {
-            let Some(table) = self.tables.get(&resource.name) else { continue };
+            let Some(table) = self.tables.get(&resource.name) else {
+                continue;
+            };
             for foreign in &resource.schema.foreign_keys {
                 let words = table.text(&foreign.fields);
                 let bad: Vec<&str> = words
                     .distinct()
                     .iter()
                     .map(String::as_str)
-                    .filter(|code| !codes.contains(code) && !foreign.aggregates.iter().any(|allowed| allowed == code))
+                    .filter(|code| {
+                        !codes.contains(code)
+                            && !foreign.aggregates.iter().any(|allowed| allowed == code)
+                    })
                     .collect();
                 for row in (0..table.rows()).filter(|&row| bad.contains(&words.get(row))) {
-                    let help = nearest(words.get(row), codes.iter().copied()).map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+                    let help = nearest(words.get(row), codes.iter().copied())
+                        .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
                     problems.push(Problem {
                         file: table.file().to_owned(),
                         line: table.line(row),
@@ -163,7 +193,9 @@ impl Record {
             let (iso3, class) = (sales.text("iso3"), sales.text("vehicle_class"));
             let (year, units) = (sales.integer("year"), sales.real("units"));
             for row in 0..sales.rows() {
-                let slot = ["passenger", "commercial", "total"].iter().position(|name| *name == class.get(row));
+                let slot = ["passenger", "commercial", "total"]
+                    .iter()
+                    .position(|name| *name == class.get(row));
                 if let Some(slot) = slot {
                     let key = (iso3.get(row), year[row]);
                     sums.entry(key).or_insert([f64::NAN; 3])[slot] = units[row];
@@ -183,13 +215,18 @@ impl Record {
                 }
             }
         }
-        for (table, by) in [("segments", &["iso3", "year"][..]), ("origins", &["iso3", "year", "powertrain"][..])] {
+        for (table, by) in [
+            ("segments", &["iso3", "year"][..]),
+            ("origins", &["iso3", "year", "powertrain"][..]),
+        ] {
             self.check_shares(table, by, problems);
         }
     }
 
     fn check_shares(&self, name: &str, by: &[&str], problems: &mut Problems) {
-        let Some(table) = self.tables.get(name) else { return };
+        let Some(table) = self.tables.get(name) else {
+            return;
+        };
         let share = table.real("share");
         let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
         for (row, share) in share.iter().enumerate() {
@@ -214,7 +251,11 @@ impl Record {
 }
 
 /// Keys and texts of a BibTeX file: `@kind{KEY, ... }`.
-fn read_bibliography(source: &dyn Source, path: &str, problems: &mut Problems) -> BTreeMap<String, String> {
+fn read_bibliography(
+    source: &dyn Source,
+    path: &str,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
     let Some(bytes) = source.read(path) else {
         problems.push(Problem {
             file: format!("data/{path}"),
@@ -232,7 +273,11 @@ fn read_bibliography(source: &dyn Source, path: &str, problems: &mut Problems) -
         if let Some((head, body)) = entry.split_once(',')
             && let Some((_, key)) = head.split_once('{')
         {
-            let words: Vec<&str> = body.trim().trim_end_matches('}').split_whitespace().collect();
+            let words: Vec<&str> = body
+                .trim()
+                .trim_end_matches('}')
+                .split_whitespace()
+                .collect();
             sources.insert(key.trim().to_owned(), words.join(" "));
         }
     }

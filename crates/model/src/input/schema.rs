@@ -129,6 +129,7 @@ impl Package {
         let Some(bytes) = source.read(SCHEMA_PATH) else {
             return Err(problem(0, 0, "the pack has no schema".to_owned()));
         };
-        serde_json::from_slice(&bytes).map_err(|error| problem(error.line(), error.column(), error.to_string()))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| problem(error.line(), error.column(), error.to_string()))
     }
 }

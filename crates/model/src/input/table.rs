@@ -128,8 +128,12 @@ impl RecordTable {
                         list: words.list.clone(),
                         codes: rows.iter().map(|&row| words.codes[row]).collect(),
                     }),
-                    Column::Whole(values) => Column::Whole(rows.iter().map(|&row| values[row]).collect()),
-                    Column::Real(values) => Column::Real(rows.iter().map(|&row| values[row]).collect()),
+                    Column::Whole(values) => {
+                        Column::Whole(rows.iter().map(|&row| values[row]).collect())
+                    }
+                    Column::Real(values) => {
+                        Column::Real(rows.iter().map(|&row| values[row]).collect())
+                    }
                 };
                 (name.clone(), column)
             })
@@ -144,7 +148,11 @@ impl RecordTable {
 
     /// Reads a table and gathers everything that is wrong with it; the table is returned if its header is usable.
     pub fn read(resource: &Resource, bytes: &[u8], problems: &mut Problems) -> Option<Self> {
-        let mut reader = Reader { resource, problems, file: format!("data/{}", resource.path) };
+        let mut reader = Reader {
+            resource,
+            problems,
+            file: format!("data/{}", resource.path),
+        };
         reader.read(bytes)
     }
 }
@@ -187,7 +195,12 @@ impl<'a> Reader<'a> {
         let header = match csv.headers() {
             Ok(header) => header.clone(),
             Err(error) => {
-                self.problem(Place { line: 1, column: 0 }, "", format!("the header cannot be read: {error}"), String::new());
+                self.problem(
+                    Place { line: 1, column: 0 },
+                    "",
+                    format!("the header cannot be read: {error}"),
+                    String::new(),
+                );
                 return None;
             }
         };
@@ -198,25 +211,46 @@ impl<'a> Reader<'a> {
             match csv.read_record(&mut record) {
                 Ok(false) => break,
                 Ok(true) => {
-                    let line = record.position().map_or(0, |position| position.line() as usize);
+                    let line = record
+                        .position()
+                        .map_or(0, |position| position.line() as usize);
                     if record.len() == header.len() {
                         self.read_row(&record, line, &mut growing);
                         lines.push(line as u32);
                     } else {
-                        let message = format!("has {} cells where the header has {}", record.len(), header.len());
-                        self.problem(Place { line, column: 0 }, "", message, "quote cells that hold commas".to_owned());
+                        let message = format!(
+                            "has {} cells where the header has {}",
+                            record.len(),
+                            header.len()
+                        );
+                        self.problem(
+                            Place { line, column: 0 },
+                            "",
+                            message,
+                            "quote cells that hold commas".to_owned(),
+                        );
                     }
                 }
                 Err(error) => {
-                    let line = error.position().map_or(0, |position| position.line() as usize);
-                    self.problem(Place { line, column: 0 }, "", format!("is no readable text: {error}"), "files are UTF-8".to_owned());
+                    let line = error
+                        .position()
+                        .map_or(0, |position| position.line() as usize);
+                    self.problem(
+                        Place { line, column: 0 },
+                        "",
+                        format!("is no readable text: {error}"),
+                        "files are UTF-8".to_owned(),
+                    );
                 }
             }
         }
         let table = RecordTable {
             name: self.resource.name.clone(),
             file: self.file.clone(),
-            columns: growing.into_iter().map(|column| (column.field.name.clone(), column.values)).collect(),
+            columns: growing
+                .into_iter()
+                .map(|column| (column.field.name.clone(), column.values))
+                .collect(),
             lines,
         };
         self.check_key(&table);
@@ -226,15 +260,29 @@ impl<'a> Reader<'a> {
     /// Pairs the columns of the schema with those of the file; none if one is missing.
     fn match_header(&mut self, header: &csv::StringRecord) -> Option<Vec<Growing<'a>>> {
         let resource: &'a Resource = self.resource;
-        let names: Vec<&str> = resource.schema.fields.iter().map(|field| field.name.as_str()).collect();
+        let names: Vec<&str> = resource
+            .schema
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
         let mut complete = true;
         for (index, name) in header.iter().enumerate() {
-            let place = Place { line: 1, column: index + 1 };
+            let place = Place {
+                line: 1,
+                column: index + 1,
+            };
             if !names.contains(&name) {
-                let help = nearest(name, names.iter().copied()).map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+                let help = nearest(name, names.iter().copied())
+                    .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
                 self.problem(place, name, format!("unknown column `{name}`"), help);
             } else if header.iter().take(index).any(|earlier| earlier == name) {
-                self.problem(place, name, format!("column `{name}` stands twice"), String::new());
+                self.problem(
+                    place,
+                    name,
+                    format!("column `{name}` stands twice"),
+                    String::new(),
+                );
                 complete = false;
             }
         }
@@ -246,10 +294,20 @@ impl<'a> Reader<'a> {
                     Kind::Integer => Column::Whole(Vec::new()),
                     Kind::Number => Column::Real(Vec::new()),
                 };
-                growing.push(Growing { field, index, values, known: HashMap::new() });
+                growing.push(Growing {
+                    field,
+                    index,
+                    values,
+                    known: HashMap::new(),
+                });
             } else {
                 let help = format!("the columns are {}", names.join(", "));
-                self.problem(Place { line: 1, column: 0 }, &field.name, format!("missing column `{}`", field.name), help);
+                self.problem(
+                    Place { line: 1, column: 0 },
+                    &field.name,
+                    format!("missing column `{}`", field.name),
+                    help,
+                );
                 complete = false;
             }
         }
@@ -259,10 +317,18 @@ impl<'a> Reader<'a> {
     fn read_row(&mut self, record: &csv::StringRecord, line: usize, growing: &mut [Growing<'a>]) {
         for column in growing {
             let cell = record.get(column.index).unwrap_or("").trim();
-            let place = Place { line, column: column.index + 1 };
+            let place = Place {
+                line,
+                column: column.index + 1,
+            };
             let field = column.field;
             if cell.is_empty() && field.constraints.required {
-                self.problem(place, &field.name, "the cell is empty".to_owned(), expectation(field));
+                self.problem(
+                    place,
+                    &field.name,
+                    "the cell is empty".to_owned(),
+                    expectation(field),
+                );
             }
             match &mut column.values {
                 Column::Text(words) => {
@@ -270,9 +336,16 @@ impl<'a> Reader<'a> {
                         && !column.known.contains_key(cell)
                         && !allowed.iter().any(|word| word == cell)
                     {
-                        let help = nearest(cell, allowed.iter().map(String::as_str))
-                            .map_or_else(|| expectation(field), |near| format!("did you mean `{near}`?"));
-                        self.problem(place, &field.name, format!("unknown {} `{cell}`", field.name), help);
+                        let help = nearest(cell, allowed.iter().map(String::as_str)).map_or_else(
+                            || expectation(field),
+                            |near| format!("did you mean `{near}`?"),
+                        );
+                        self.problem(
+                            place,
+                            &field.name,
+                            format!("unknown {} `{cell}`", field.name),
+                            help,
+                        );
                     }
                     let code = if let Some(&code) = column.known.get(cell) {
                         code
@@ -284,8 +357,13 @@ impl<'a> Reader<'a> {
                     };
                     words.codes.push(code);
                 }
-                Column::Whole(values) => values.push(self.number(cell, place, field).map_or(0, |value| value as i32)),
-                Column::Real(values) => values.push(self.number(cell, place, field).unwrap_or(f64::NAN)),
+                Column::Whole(values) => values.push(
+                    self.number(cell, place, field)
+                        .map_or(0, |value| value as i32),
+                ),
+                Column::Real(values) => {
+                    values.push(self.number(cell, place, field).unwrap_or(f64::NAN));
+                }
             }
         }
     }
@@ -296,16 +374,30 @@ impl<'a> Reader<'a> {
             return None;
         }
         let whole = field.kind == Kind::Integer;
-        let value = if whole { cell.parse::<i32>().ok().map(f64::from) } else { cell.parse::<f64>().ok().filter(|value| value.is_finite()) };
+        let value = if whole {
+            cell.parse::<i32>().ok().map(f64::from)
+        } else {
+            cell.parse::<f64>().ok().filter(|value| value.is_finite())
+        };
         let Some(value) = value else {
             let what = if whole { "a whole number" } else { "a number" };
-            self.problem(place, &field.name, format!("`{cell}` is not {what}"), expectation(field));
+            self.problem(
+                place,
+                &field.name,
+                format!("`{cell}` is not {what}"),
+                expectation(field),
+            );
             return None;
         };
         let low = field.constraints.minimum.unwrap_or(f64::NEG_INFINITY);
         let high = field.constraints.maximum.unwrap_or(f64::INFINITY);
         if value < low || value > high {
-            self.problem(place, &field.name, format!("{value} is out of range"), expectation(field));
+            self.problem(
+                place,
+                &field.name,
+                format!("{value} is out of range"),
+                expectation(field),
+            );
         }
         Some(value)
     }
@@ -313,7 +405,12 @@ impl<'a> Reader<'a> {
     /// Two rows of one key.
     fn check_key(&mut self, table: &RecordTable) {
         let resource: &'a Resource = self.resource;
-        let columns: Vec<&Column> = resource.schema.primary_key.iter().filter_map(|name| table.columns.get(name)).collect();
+        let columns: Vec<&Column> = resource
+            .schema
+            .primary_key
+            .iter()
+            .filter_map(|name| table.columns.get(name))
+            .collect();
         if columns.is_empty() {
             return;
         }
@@ -336,9 +433,21 @@ impl<'a> Reader<'a> {
                         Column::Real(values) => values[row].to_string(),
                     })
                     .collect();
-                let help = format!("line {} has the same {}", table.line(first), resource.schema.primary_key.join(", "));
+                let help = format!(
+                    "line {} has the same {}",
+                    table.line(first),
+                    resource.schema.primary_key.join(", ")
+                );
                 let key = resource.schema.primary_key.join(", ");
-                self.problem(Place { line: table.line(row), column: 0 }, &key, format!("`{}` stands twice", cells.join(", ")), help);
+                self.problem(
+                    Place {
+                        line: table.line(row),
+                        column: 0,
+                    },
+                    &key,
+                    format!("`{}` stands twice", cells.join(", ")),
+                    help,
+                );
             }
         }
     }
@@ -346,7 +455,11 @@ impl<'a> Reader<'a> {
 
 /// What a column asks for, in words.
 fn expectation(field: &Field) -> String {
-    let unit = if field.unit.is_empty() { String::new() } else { format!(" ({})", field.unit) };
+    let unit = if field.unit.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", field.unit)
+    };
     let kind = match (&field.constraints.words, field.kind) {
         (Some(words), _) => format!("one of {}", words.join(", ")),
         (None, Kind::String) => "a word".to_owned(),

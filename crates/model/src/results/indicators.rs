@@ -1,7 +1,9 @@
 //! The long table of indicators: every variable for every country, group and the world.
 
 use super::{FIRST_SHOWN, Results};
-use crate::ids::{CARRIERS, Carrier, Drivers, Group, ORIGINS, Origin, POWERTRAINS, Powertrain, YEARS, year_index};
+use crate::ids::{
+    CARRIERS, Carrier, Drivers, Group, ORIGINS, Origin, POWERTRAINS, Powertrain, YEARS, year_index,
+};
 use crate::tables::{Column, Table, Values};
 
 /// How a variable of a region comes from its countries.
@@ -44,10 +46,13 @@ impl Results<'_> {
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut units: Vec<String> = Vec::new();
         for (v, variable) in variables.iter().enumerate() {
-            let unit = units.iter().position(|unit| unit == variable.unit).unwrap_or_else(|| {
-                units.push(variable.unit.to_owned());
-                units.len() - 1
-            });
+            let unit = units
+                .iter()
+                .position(|unit| unit == variable.unit)
+                .unwrap_or_else(|| {
+                    units.push(variable.unit.to_owned());
+                    units.len() - 1
+                });
             for (r, region) in regions.iter().enumerate() {
                 if matches!(variable.kind, Kind::World) && region.name != "World" {
                     continue;
@@ -65,17 +70,49 @@ impl Results<'_> {
             }
         }
         let rows = values.len();
-        let constant = |word: &str| Values::Words { words: vec![word.to_owned()], codes: vec![0; rows] };
+        let constant = |word: &str| Values::Words {
+            words: vec![word.to_owned()],
+            codes: vec![0; rows],
+        };
         let words = |words: Vec<String>, codes: Vec<u32>| Values::Words { words, codes };
-        let column = |name, unit, description, values| Column { name, unit, description, values };
+        let column = |name, unit, description, values| Column {
+            name,
+            unit,
+            description,
+            values,
+        };
         Table {
             name: "indicators",
             description: "Headline variables by region and year, named as in the IAMC common definitions where one exists",
             columns: vec![
-                column("model", "", "model and version", constant(concat!("Kyoso ", env!("CARGO_PKG_VERSION")))),
+                column(
+                    "model",
+                    "",
+                    "model and version",
+                    constant(concat!("Kyoso ", env!("CARGO_PKG_VERSION"))),
+                ),
                 column("scenario", "", "scenario", constant(&self.scenario.name)),
-                column("region", "", "ISO alpha-3, group or World", words(regions.iter().map(|region| region.name.clone()).collect(), region_codes)),
-                column("variable", "", "variable", words(variables.iter().map(|variable| variable.name.clone()).collect(), variable_codes)),
+                column(
+                    "region",
+                    "",
+                    "ISO alpha-3, group or World",
+                    words(
+                        regions.iter().map(|region| region.name.clone()).collect(),
+                        region_codes,
+                    ),
+                ),
+                column(
+                    "variable",
+                    "",
+                    "variable",
+                    words(
+                        variables
+                            .iter()
+                            .map(|variable| variable.name.clone())
+                            .collect(),
+                        variable_codes,
+                    ),
+                ),
                 column("unit", "", "unit", words(units, unit_codes)),
                 column("year", "", "calendar year", Values::Integers(year_values)),
                 column("value", "see unit", "value", Values::Reals(values)),
@@ -85,21 +122,37 @@ impl Results<'_> {
 
     fn regions(&self) -> Vec<Region> {
         let countries = &self.world.countries;
-        let mut regions = vec![Region { name: "World".to_owned(), members: (0..countries.len()).collect() }];
+        let mut regions = vec![Region {
+            name: "World".to_owned(),
+            members: (0..countries.len()).collect(),
+        }];
         for &group in Group::ALL {
-            regions.push(Region { name: group.code().to_owned(), members: self.world.members(group).collect() });
+            regions.push(Region {
+                name: group.code().to_owned(),
+                members: self.world.members(group).collect(),
+            });
         }
         let mut eleven: Vec<usize> = self.world.members(Group::Asean).collect();
         eleven.extend(self.world.country("TLS"));
-        regions.push(Region { name: "ASEAN (11)".to_owned(), members: eleven });
+        regions.push(Region {
+            name: "ASEAN (11)".to_owned(),
+            members: eleven,
+        });
         for (c, country) in countries.iter().enumerate() {
-            regions.push(Region { name: country.iso3.clone(), members: vec![c] });
+            regions.push(Region {
+                name: country.iso3.clone(),
+                members: vec![c],
+            });
         }
         regions
     }
 
     /// A grid of numbers by country and year from functions for history and projection.
-    fn grid(&self, history: impl Fn(usize, i32) -> f64, projection: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    fn grid(
+        &self,
+        history: impl Fn(usize, i32) -> f64,
+        projection: impl Fn(usize, usize) -> f64,
+    ) -> Vec<f64> {
         let mut cells = vec![f64::NAN; self.world.countries.len() * YEARS];
         for c in 0..self.world.countries.len() {
             for year in FIRST_SHOWN..=self.world.base_year {
@@ -128,23 +181,77 @@ impl Results<'_> {
             |c, year| self.world.light_sales(c, year_index(year)),
             |c, k| years[k].countries[c].light_new.iter().sum(),
         );
-        let heavy = self.grid(|c, year| self.heavy_history(c, year), |c, k| years[k].countries[c].heavy_new);
-        let all: Vec<f64> = light.iter().zip(&heavy).map(|(light, heavy)| light + heavy).collect();
-        list.push(sum(format!("Sales|{LDV}"), "million", 1e-6, FIRST_SHOWN, light.clone()));
-        list.push(sum("Sales|Transportation|Truck and Bus".to_owned(), "million", 1e-6, FIRST_SHOWN, heavy));
-        list.push(sum("Sales|Transportation|Road Vehicle".to_owned(), "million", 1e-6, FIRST_SHOWN, all));
+        let heavy = self.grid(
+            |c, year| self.heavy_history(c, year),
+            |c, k| years[k].countries[c].heavy_new,
+        );
+        let all: Vec<f64> = light
+            .iter()
+            .zip(&heavy)
+            .map(|(light, heavy)| light + heavy)
+            .collect();
+        list.push(sum(
+            format!("Sales|{LDV}"),
+            "million",
+            1e-6,
+            FIRST_SHOWN,
+            light.clone(),
+        ));
+        list.push(sum(
+            "Sales|Transportation|Truck and Bus".to_owned(),
+            "million",
+            1e-6,
+            FIRST_SHOWN,
+            heavy,
+        ));
+        list.push(sum(
+            "Sales|Transportation|Road Vehicle".to_owned(),
+            "million",
+            1e-6,
+            FIRST_SHOWN,
+            all,
+        ));
         for (name, members) in drives() {
             let of = self.grid(
-                |c, year| members.iter().map(|f| self.light_history(c, f.index(), year)).sum(),
-                |c, k| members.iter().map(|f| years[k].countries[c].light_new[f.index()]).sum(),
+                |c, year| {
+                    members
+                        .iter()
+                        .map(|f| self.light_history(c, f.index(), year))
+                        .sum()
+                },
+                |c, k| {
+                    members
+                        .iter()
+                        .map(|f| years[k].countries[c].light_new[f.index()])
+                        .sum()
+                },
             );
-            list.push(sum(format!("Sales|{LDV}|{name}"), "million", 1e-6, FIRST_SHOWN, of.clone()));
-            list.push(ratio(format!("Sales|{LDV}|{name} [Share]"), "%", 100.0, FIRST_SHOWN, of, light.clone()));
+            list.push(sum(
+                format!("Sales|{LDV}|{name}"),
+                "million",
+                1e-6,
+                FIRST_SHOWN,
+                of.clone(),
+            ));
+            list.push(ratio(
+                format!("Sales|{LDV}|{name} [Share]"),
+                "%",
+                100.0,
+                FIRST_SHOWN,
+                of,
+                light.clone(),
+            ));
         }
         for &origin in Origin::ALL {
             let base = self.world.base_year;
             let of = self.grid(
-                |c, year| if year == base { self.base_by_origin(c)[origin.index()] } else { f64::NAN },
+                |c, year| {
+                    if year == base {
+                        self.base_by_origin(c)[origin.index()]
+                    } else {
+                        f64::NAN
+                    }
+                },
                 |c, k| self.by_origin(c, &years[k].countries[c].offer_units)[origin.index()],
             );
             let name = format!("Sales|{LDV} [Share]|Maker|{}", origin.code());
@@ -154,7 +261,12 @@ impl Results<'_> {
 
     fn base_by_origin(&self, c: usize) -> [f64; ORIGINS] {
         let light = self.world.light_sales(c, year_index(self.world.base_year));
-        let units: Vec<f64> = self.base.offers.of(c).map(|j| self.base.offers.base_share[j] * light).collect();
+        let units: Vec<f64> = self
+            .base
+            .offers
+            .of(c)
+            .map(|j| self.base.offers.base_share[j] * light)
+            .collect();
         self.by_origin(c, &units)
     }
 
@@ -176,10 +288,25 @@ impl Results<'_> {
         );
         let all = self.grid(
             |c, year| stocks[c].stock[year_index(year)],
-            |c, k| years[k].countries[c].light_stock.iter().sum::<f64>() + years[k].countries[c].heavy_stock,
+            |c, k| {
+                years[k].countries[c].light_stock.iter().sum::<f64>()
+                    + years[k].countries[c].heavy_stock
+            },
         );
-        list.push(sum(format!("Stocks|{LDV}"), "million", 1e-6, FIRST_SHOWN, light.clone()));
-        list.push(sum("Stocks|Transportation|Road Vehicle".to_owned(), "million", 1e-6, FIRST_SHOWN, all));
+        list.push(sum(
+            format!("Stocks|{LDV}"),
+            "million",
+            1e-6,
+            FIRST_SHOWN,
+            light.clone(),
+        ));
+        list.push(sum(
+            "Stocks|Transportation|Road Vehicle".to_owned(),
+            "million",
+            1e-6,
+            FIRST_SHOWN,
+            all,
+        ));
         for (name, members) in drives() {
             let of = self.grid(
                 |c, year| {
@@ -188,14 +315,41 @@ impl Results<'_> {
                     }
                     let cohorts = self.base.light_cohorts.row(c);
                     let ages = crate::cohorts::AGES;
-                    members.iter().map(|f| cohorts[f.index() * ages..(f.index() + 1) * ages].iter().sum::<f64>()).sum()
+                    members
+                        .iter()
+                        .map(|f| {
+                            cohorts[f.index() * ages..(f.index() + 1) * ages]
+                                .iter()
+                                .sum::<f64>()
+                        })
+                        .sum()
                 },
-                |c, k| members.iter().map(|f| years[k].countries[c].light_stock[f.index()]).sum(),
+                |c, k| {
+                    members
+                        .iter()
+                        .map(|f| years[k].countries[c].light_stock[f.index()])
+                        .sum()
+                },
             );
-            list.push(sum(format!("Stocks|{LDV}|{name}"), "million", 1e-6, base, of));
+            list.push(sum(
+                format!("Stocks|{LDV}|{name}"),
+                "million",
+                1e-6,
+                base,
+                of,
+            ));
         }
-        let chargers = self.grid(|c, year| self.world.chargers[(c, year_index(year))], |c, k| years[k].countries[c].chargers);
-        list.push(sum("Infrastructure|Public Chargers".to_owned(), "million", 1e-6, 2015, chargers));
+        let chargers = self.grid(
+            |c, year| self.world.chargers[(c, year_index(year))],
+            |c, k| years[k].countries[c].chargers,
+        );
+        list.push(sum(
+            "Infrastructure|Public Chargers".to_owned(),
+            "million",
+            1e-6,
+            2015,
+            chargers,
+        ));
     }
 
     fn energy_variables(&self, list: &mut Vec<Variable>) {
@@ -203,23 +357,65 @@ impl Results<'_> {
         let base = self.world.base_year;
         let energy = |of: &dyn Fn(&crate::step::energy::FleetEnergy) -> f64| {
             self.grid(
-                |c, year| if year == base { of(&self.outcome.base_energy[c]) } else { f64::NAN },
+                |c, year| {
+                    if year == base {
+                        of(&self.outcome.base_energy[c])
+                    } else {
+                        f64::NAN
+                    }
+                },
                 |c, k| of(&years[k].countries[c].energy),
             )
         };
         let total = energy(&|e| e.petajoule.iter().flatten().sum());
-        list.push(sum(format!("Final Energy|{LDV}"), "EJ/yr", 1e-3, base, total));
-        let carriers = ["Liquids|Gasoline", "Liquids|Diesel", "Gases", "Electricity", "Hydrogen"];
+        list.push(sum(
+            format!("Final Energy|{LDV}"),
+            "EJ/yr",
+            1e-3,
+            base,
+            total,
+        ));
+        let carriers = [
+            "Liquids|Gasoline",
+            "Liquids|Diesel",
+            "Gases",
+            "Electricity",
+            "Hydrogen",
+        ];
         debug_assert_eq!(carriers.len(), CARRIERS);
         for (carrier, name) in Carrier::ALL.iter().zip(carriers) {
             let of = energy(&|e| e.petajoule.iter().map(|row| row[carrier.index()]).sum());
-            list.push(sum(format!("Final Energy|{LDV}|{name}"), "EJ/yr", 1e-3, base, of));
+            list.push(sum(
+                format!("Final Energy|{LDV}|{name}"),
+                "EJ/yr",
+                1e-3,
+                base,
+                of,
+            ));
         }
         let tailpipe = energy(&|e| e.tailpipe_mt.iter().sum());
         let well = energy(&|e| e.tailpipe_mt.iter().sum::<f64>() + e.supply_mt.iter().sum::<f64>());
-        list.push(sum(format!("Emissions|CO2|Energy|Demand|{LDV}"), "Mt CO2/yr", 1.0, base, tailpipe));
-        list.push(sum("Emissions|CO2|Well-to-Wheel|Light-Duty Vehicle".to_owned(), "Mt CO2/yr", 1.0, base, well));
-        list.push(sum(format!("Oil Displaced|{LDV}"), "EJ/yr", 1e-3, base, energy(&|e| e.oil_displaced_pj)));
+        list.push(sum(
+            format!("Emissions|CO2|Energy|Demand|{LDV}"),
+            "Mt CO2/yr",
+            1.0,
+            base,
+            tailpipe,
+        ));
+        list.push(sum(
+            "Emissions|CO2|Well-to-Wheel|Light-Duty Vehicle".to_owned(),
+            "Mt CO2/yr",
+            1.0,
+            base,
+            well,
+        ));
+        list.push(sum(
+            format!("Oil Displaced|{LDV}"),
+            "EJ/yr",
+            1e-3,
+            base,
+            energy(&|e| e.oil_displaced_pj),
+        ));
     }
 
     fn price_variables(&self, list: &mut Vec<Variable>) {
@@ -229,7 +425,10 @@ impl Results<'_> {
         let costs_of = |k: Option<usize>| k.map_or(&self.outcome.base_costs, |k| &years[k].costs);
         let light = self.world.light_sales_of(base);
         let units_of = |c: usize, k: Option<usize>, position: usize, j: usize| {
-            k.map_or_else(|| offers.base_share[j] * light[c], |k| years[k].countries[c].offer_units[position])
+            k.map_or_else(
+                || offers.base_share[j] * light[c],
+                |k| years[k].countries[c].offer_units[position],
+            )
         };
         // Price times units, and units, by powertrain.
         let paid = |c: usize, k: Option<usize>| -> [(f64, f64); POWERTRAINS] {
@@ -237,7 +436,8 @@ impl Results<'_> {
             let costs = costs_of(k);
             for (position, j) in offers.of(c).enumerate() {
                 let (o, s, f) = self.cell(j);
-                let price = costs.consumer_price(&self.base.price_level, self.world, c, o, s, f) - costs.support_usd[(c, f)];
+                let price = costs.consumer_price(&self.base.price_level, self.world, c, o, s, f)
+                    - costs.support_usd[(c, f)];
                 let units = units_of(c, k, position, j);
                 sums[f].0 += units * price;
                 sums[f].1 += units;
@@ -250,20 +450,61 @@ impl Results<'_> {
             table.extend((0..years.len()).map(|k| paid(c, Some(k))));
         }
         let at = |c: usize, k: usize| &table[c * (years.len() + 1) + k];
-        let mut names: Vec<(String, Vec<Powertrain>)> = vec![(String::new(), Powertrain::ALL.to_vec())];
-        names.extend(drives().into_iter().map(|(name, members)| (format!("|{name}"), members)));
+        let mut names: Vec<(String, Vec<Powertrain>)> =
+            vec![(String::new(), Powertrain::ALL.to_vec())];
+        names.extend(
+            drives()
+                .into_iter()
+                .map(|(name, members)| (format!("|{name}"), members)),
+        );
         for (name, members) in names {
             let part = |money: bool| {
-                let of = |row: &[(f64, f64); POWERTRAINS]| members.iter().map(|f| if money { row[f.index()].0 } else { row[f.index()].1 }).sum::<f64>();
-                self.grid(|c, year| if year == base { of(at(c, 0)) } else { f64::NAN }, |c, k| of(at(c, k + 1)))
+                let of = |row: &[(f64, f64); POWERTRAINS]| {
+                    members
+                        .iter()
+                        .map(|f| {
+                            if money {
+                                row[f.index()].0
+                            } else {
+                                row[f.index()].1
+                            }
+                        })
+                        .sum::<f64>()
+                };
+                self.grid(
+                    |c, year| if year == base { of(at(c, 0)) } else { f64::NAN },
+                    |c, k| of(at(c, k + 1)),
+                )
             };
-            list.push(ratio(format!("Price|{LDV}{name}"), "USD_2023/vehicle", 1.0, base, part(true), part(false)));
+            list.push(ratio(
+                format!("Price|{LDV}{name}"),
+                "USD_2023/vehicle",
+                1.0,
+                base,
+                part(true),
+                part(false),
+            ));
         }
         let subsidy = self.grid(
             |_, _| f64::NAN,
-            |c, k| offers.of(c).enumerate().map(|(i, j)| years[k].countries[c].offer_units[i] * years[k].costs.support_usd[(c, offers.powertrain[j] as usize)]).sum(),
+            |c, k| {
+                offers
+                    .of(c)
+                    .enumerate()
+                    .map(|(i, j)| {
+                        years[k].countries[c].offer_units[i]
+                            * years[k].costs.support_usd[(c, offers.powertrain[j] as usize)]
+                    })
+                    .sum()
+            },
         );
-        list.push(sum("Government Expenditure|Vehicle Subsidy".to_owned(), "billion USD_2023/yr", 1e-9, base + 1, subsidy));
+        list.push(sum(
+            "Government Expenditure|Vehicle Subsidy".to_owned(),
+            "billion USD_2023/yr",
+            1e-9,
+            base + 1,
+            subsidy,
+        ));
         let tariff = self.grid(
             |_, _| f64::NAN,
             |c, k| {
@@ -274,32 +515,78 @@ impl Results<'_> {
                         let (o, s, f) = self.cell(j);
                         years[k].countries[c].offer_units[i]
                             * self.base.price_level.duty[(c, o)]
-                            * years[k].costs.producer_price(&self.base.price_level, self.world, c, s, f)
+                            * years[k].costs.producer_price(
+                                &self.base.price_level,
+                                self.world,
+                                c,
+                                s,
+                                f,
+                            )
                     })
                     .sum()
             },
         );
-        list.push(sum("Government Revenue|Import Tariff".to_owned(), "billion USD_2023/yr", 1e-9, base + 1, tariff));
+        list.push(sum(
+            "Government Revenue|Import Tariff".to_owned(),
+            "billion USD_2023/yr",
+            1e-9,
+            base + 1,
+            tariff,
+        ));
         let packs = self.grid(
             |_, year| self.world.battery_price[year_index(year)],
             |_, k| years[k].pack_price,
         );
-        list.push(Variable { name: "Price|Transportation|Battery Pack".to_owned(), unit: "USD_2023/kWh", kind: Kind::World, first: 2010, numerator: packs, denominator: Vec::new() });
+        list.push(Variable {
+            name: "Price|Transportation|Battery Pack".to_owned(),
+            unit: "USD_2023/kWh",
+            kind: Kind::World,
+            first: 2010,
+            numerator: packs,
+            denominator: Vec::new(),
+        });
         let batteries = self.grid(|_, _| f64::NAN, |c, k| years[k].countries[c].battery_gwh);
-        list.push(sum("Battery Demand|Transportation|Light-Duty Vehicle".to_owned(), "GWh/yr", 1.0, base + 1, batteries));
+        list.push(sum(
+            "Battery Demand|Transportation|Light-Duty Vehicle".to_owned(),
+            "GWh/yr",
+            1.0,
+            base + 1,
+            batteries,
+        ));
         let demand = self.grid(
-            |_, year| if year == base { self.outcome.base_battery_gwh + self.world.other_battery_gwh[0] } else { f64::NAN },
+            |_, year| {
+                if year == base {
+                    self.outcome.base_battery_gwh + self.world.other_battery_gwh[0]
+                } else {
+                    f64::NAN
+                }
+            },
             |_, k| years[k].battery_gwh[0] + years[k].battery_gwh[1],
         );
-        list.push(Variable { name: "Battery Demand|Transportation".to_owned(), unit: "GWh/yr", kind: Kind::World, first: base, numerator: demand, denominator: Vec::new() });
+        list.push(Variable {
+            name: "Battery Demand|Transportation".to_owned(),
+            unit: "GWh/yr",
+            kind: Kind::World,
+            first: base,
+            numerator: demand,
+            denominator: Vec::new(),
+        });
     }
 
     fn driver_variables(&self, list: &mut Vec<Variable>) {
         let (people, income) = (&self.outcome.people, &self.outcome.income);
         let history = self.world.drivers(Drivers::Ssp2);
         let base = self.world.base_year;
-        let head = |c: usize, year: i32| if year <= base { history.0[(c, year_index(year))] } else { people[(c, year_index(year))] };
-        let persons = self.grid(head, |c, k| people[(c, year_index(self.outcome.years[k].year))]);
+        let head = |c: usize, year: i32| {
+            if year <= base {
+                history.0[(c, year_index(year))]
+            } else {
+                people[(c, year_index(year))]
+            }
+        };
+        let persons = self.grid(head, |c, k| {
+            people[(c, year_index(self.outcome.years[k].year))]
+        });
         let gdp = self.grid(
             |c, year| history.0[(c, year_index(year))] * history.1[(c, year_index(year))],
             |c, k| {
@@ -307,18 +594,44 @@ impl Results<'_> {
                 people[(c, t)] * income[(c, t)]
             },
         );
-        list.push(sum("Population".to_owned(), "million", 1e-6, FIRST_SHOWN, persons));
-        list.push(sum("GDP|PPP".to_owned(), "billion USD_2021/yr", 1e-9, FIRST_SHOWN, gdp));
-        let production = self.grid(|c, year| self.world.production[(c, year_index(year))], |_, _| f64::NAN);
-        list.push(sum("Production|Transportation|Road Vehicle".to_owned(), "million", 1e-6, FIRST_SHOWN, production));
+        list.push(sum(
+            "Population".to_owned(),
+            "million",
+            1e-6,
+            FIRST_SHOWN,
+            persons,
+        ));
+        list.push(sum(
+            "GDP|PPP".to_owned(),
+            "billion USD_2021/yr",
+            1e-9,
+            FIRST_SHOWN,
+            gdp,
+        ));
+        let production = self.grid(
+            |c, year| self.world.production[(c, year_index(year))],
+            |_, _| f64::NAN,
+        );
+        list.push(sum(
+            "Production|Transportation|Road Vehicle".to_owned(),
+            "million",
+            1e-6,
+            FIRST_SHOWN,
+            production,
+        ));
     }
 }
 
 /// Drives of the interface and the powertrains in each.
 fn drives() -> Vec<(&'static str, Vec<Powertrain>)> {
-    use Powertrain::{BatteryElectric, Cng, Diesel, FlexFuel, FuelCell, Gasoline, Hybrid, PlugInHybrid};
+    use Powertrain::{
+        BatteryElectric, Cng, Diesel, FlexFuel, FuelCell, Gasoline, Hybrid, PlugInHybrid,
+    };
     vec![
-        ("Internal Combustion", vec![Gasoline, Diesel, FlexFuel, Cng, Hybrid]),
+        (
+            "Internal Combustion",
+            vec![Gasoline, Diesel, FlexFuel, Cng, Hybrid],
+        ),
         ("Internal Combustion|Full Hybrid", vec![Hybrid]),
         ("Plug-in Hybrid", vec![PlugInHybrid]),
         ("Battery-Electric", vec![BatteryElectric]),
@@ -332,11 +645,32 @@ fn drives() -> Vec<(&'static str, Vec<Powertrain>)> {
 }
 
 fn sum(name: String, unit: &'static str, scale: f64, first: i32, numerator: Vec<f64>) -> Variable {
-    Variable { name, unit, kind: Kind::Sum(scale), first, numerator, denominator: Vec::new() }
+    Variable {
+        name,
+        unit,
+        kind: Kind::Sum(scale),
+        first,
+        numerator,
+        denominator: Vec::new(),
+    }
 }
 
-fn ratio(name: String, unit: &'static str, scale: f64, first: i32, numerator: Vec<f64>, denominator: Vec<f64>) -> Variable {
-    Variable { name, unit, kind: Kind::Ratio(scale), first, numerator, denominator }
+fn ratio(
+    name: String,
+    unit: &'static str,
+    scale: f64,
+    first: i32,
+    numerator: Vec<f64>,
+    denominator: Vec<f64>,
+) -> Variable {
+    Variable {
+        name,
+        unit,
+        kind: Kind::Ratio(scale),
+        first,
+        numerator,
+        denominator,
+    }
 }
 
 impl Variable {
@@ -358,7 +692,11 @@ impl Variable {
             Kind::Sum(scale) => scale * add(&self.numerator),
             Kind::Ratio(scale) => {
                 let below = add(&self.denominator);
-                if below > 0.0 { scale * add(&self.numerator) / below } else { f64::NAN }
+                if below > 0.0 {
+                    scale * add(&self.numerator) / below
+                } else {
+                    f64::NAN
+                }
             }
             Kind::World => self.numerator[t],
         }

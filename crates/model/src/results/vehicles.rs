@@ -12,35 +12,57 @@ const LIFETIME_KM: f64 = 200_000.0;
 impl Results<'_> {
     /// Years with their costs: the base year, then each projected year.
     fn cost_years(&self) -> impl Iterator<Item = &CostYear> {
-        std::iter::once(&self.outcome.base_costs).chain(self.outcome.years.iter().map(|year| &year.costs))
+        std::iter::once(&self.outcome.base_costs)
+            .chain(self.outcome.years.iter().map(|year| &year.costs))
     }
 
     /// True where the country sells this cell from any origin.
     fn sold(&self, c: usize) -> [[bool; POWERTRAINS]; SEGMENTS] {
         let mut sold = [[false; POWERTRAINS]; SEGMENTS];
         for j in self.base.offers.of(c) {
-            sold[self.base.offers.segment[j] as usize][self.base.offers.powertrain[j] as usize] = true;
+            sold[self.base.offers.segment[j] as usize][self.base.offers.powertrain[j] as usize] =
+                true;
         }
         sold
     }
 
     pub(super) fn prices(&self) -> Table {
         let segments = Segment::ALL.iter().map(|s| s.code().to_owned()).collect();
-        let powertrains = Powertrain::ALL.iter().map(|f| f.code().to_owned()).collect();
-        let mut rows = Rows::new(vec![self.iso3(), segments, powertrains, vec!["all".to_owned()]], 6);
+        let powertrains = Powertrain::ALL
+            .iter()
+            .map(|f| f.code().to_owned())
+            .collect();
+        let mut rows = Rows::new(
+            vec![self.iso3(), segments, powertrains, vec!["all".to_owned()]],
+            6,
+        );
         let markup = self.outcome.parameters.get("tech.markup");
         for c in 0..self.world.countries.len() {
             let sold = self.sold(c);
-            let duty: f64 =
-                self.world.origin_share.row(c).iter().zip(self.base.price_level.duty.row(c)).map(|(share, duty)| share * duty).sum();
+            let duty: f64 = self
+                .world
+                .origin_share
+                .row(c)
+                .iter()
+                .zip(self.base.price_level.duty.row(c))
+                .map(|(share, duty)| share * duty)
+                .sum();
             for costs in self.cost_years() {
                 for s in 0..SEGMENTS {
                     for f in (0..POWERTRAINS).filter(|&f| sold[s][f]) {
-                        let producer = costs.producer_price(&self.base.price_level, self.world, c, s, f);
+                        let producer =
+                            costs.producer_price(&self.base.price_level, self.world, c, s, f);
                         let tariff = producer * duty;
                         let tax = (producer + tariff) * self.world.tax_rate[(c, f)];
                         let support = costs.support_usd[(c, f)];
-                        let values = [producer + tariff + tax - support, producer, producer / markup, tax, support, tariff];
+                        let values = [
+                            producer + tariff + tax - support,
+                            producer,
+                            producer / markup,
+                            tax,
+                            support,
+                            tariff,
+                        ];
                         rows.push(&[c, s, f, 0], costs.year, &values);
                     }
                 }
@@ -67,11 +89,17 @@ impl Results<'_> {
 
     pub(super) fn vehicles(&self) -> Table {
         let segments = Segment::ALL.iter().map(|s| s.code().to_owned()).collect();
-        let powertrains = Powertrain::ALL.iter().map(|f| f.code().to_owned()).collect();
+        let powertrains = Powertrain::ALL
+            .iter()
+            .map(|f| f.code().to_owned())
+            .collect();
         let mut rows = Rows::new(vec![self.iso3(), segments, powertrains], 6);
         for c in 0..self.world.countries.len() {
             let sold = self.sold(c);
-            for costs in self.cost_years().filter(|costs| costs.year == self.world.base_year || costs.year % 5 == 0) {
+            for costs in self
+                .cost_years()
+                .filter(|costs| costs.year == self.world.base_year || costs.year % 5 == 0)
+            {
                 for s in 0..SEGMENTS {
                     for f in (0..POWERTRAINS).filter(|&f| sold[s][f]) {
                         rows.push(&[c, s, f], costs.year, &self.vehicle(costs, c, s, f));
@@ -101,10 +129,16 @@ impl Results<'_> {
     fn vehicle(&self, costs: &CostYear, c: usize, s: usize, f: usize) -> [f64; 6] {
         let world = self.world;
         let parameters = &self.outcome.parameters;
-        let price = costs.producer_price(&self.base.price_level, world, c, s, f) * (1.0 + world.tax_rate[(c, f)]) - costs.support_usd[(c, f)];
+        let price = costs.producer_price(&self.base.price_level, world, c, s, f)
+            * (1.0 + world.tax_rate[(c, f)])
+            - costs.support_usd[(c, f)];
         let rate = parameters.get("choice.discount_rate");
         let years = parameters.get("choice.holding_years");
-        let annuity = if rate > 0.0 { (1.0 - (1.0 + rate).powf(-years)) / rate } else { years };
+        let annuity = if rate > 0.0 {
+            (1.0 - (1.0 + rate).powf(-years)) / rate
+        } else {
+            years
+        };
         let tco = price / (annuity * costs.km[c]) + costs.running_usd_per_km(c, s, f);
         let t = year_index(costs.year);
         let supply = Supply {
@@ -121,6 +155,13 @@ impl Results<'_> {
         let well_to_wheel = tank_to_wheel + fuel * upstream + electricity * factors[3].1;
         let making = world.making.vehicle_kg_per_kg * world.technology.mass_kg[(s, f)]
             + world.making.battery_kg_per_kwh * costs.battery_kwh(world, parameters, c, s, f);
-        [price, tco, fuel + electricity, tank_to_wheel, well_to_wheel, well_to_wheel + 1000.0 * making / LIFETIME_KM]
+        [
+            price,
+            tco,
+            fuel + electricity,
+            tank_to_wheel,
+            well_to_wheel,
+            well_to_wheel + 1000.0 * making / LIFETIME_KM,
+        ]
     }
 }

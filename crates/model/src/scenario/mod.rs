@@ -29,7 +29,10 @@ impl Setting {
             Self::Constant(value) => *value,
             Self::Path(points) => {
                 let after = points.partition_point(|point| point.0 < year);
-                match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
+                match (
+                    after.checked_sub(1).map(|before| points[before]),
+                    points.get(after),
+                ) {
                     (_, Some(&(exact, value))) if exact == year => value,
                     (Some((from, low)), Some(&(to, high))) => {
                         low + (high - low) * f64::from(year - from) / f64::from(to - from)
@@ -115,7 +118,9 @@ pub struct Shelf(pub BTreeMap<String, String>);
 
 impl Library for Shelf {
     fn find(&self, name: &str) -> Option<(String, Cow<'_, str>)> {
-        self.0.get(name).map(|text| (format!("{name}.toml"), Cow::Borrowed(text.as_str())))
+        self.0
+            .get(name)
+            .map(|text| (format!("{name}.toml"), Cow::Borrowed(text.as_str())))
     }
 
     fn names(&self) -> Vec<String> {
@@ -125,7 +130,11 @@ impl Library for Shelf {
 
 impl Scenario {
     /// Reads a scenario and its ancestors.
-    pub fn load(name: &str, library: &dyn Library, vocabulary: &Vocabulary) -> Result<Self, Problems> {
+    pub fn load(
+        name: &str,
+        library: &dyn Library,
+        vocabulary: &Vocabulary,
+    ) -> Result<Self, Problems> {
         read::load(name, library, vocabulary)
     }
 }

@@ -9,14 +9,22 @@ fn vocabulary() -> Vocabulary {
         by_country,
     };
     Vocabulary {
-        parameters: vec![info("battery.learning_rate", 0.0, 0.4, false), info("fuel_price.gasoline", 0.001, 20.0, true)],
+        parameters: vec![
+            info("battery.learning_rate", 0.0, 0.4, false),
+            info("fuel_price.gasoline", 0.001, 20.0, true),
+        ],
         countries: vec!["IDN".to_owned(), "THA".to_owned()],
         base_year: 2023,
     }
 }
 
 fn load(files: &[(&str, &str)]) -> Result<Scenario, Problems> {
-    let shelf = Shelf(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect());
+    let shelf = Shelf(
+        files
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect(),
+    );
     Scenario::load(files[0].0, &shelf, &vocabulary())
 }
 
@@ -27,10 +35,17 @@ fn a_child_keeps_what_it_does_not_change() {
         ("parent", "horizon = 2040\ndrivers = \"SSP5\"\n[set]\n\"battery.learning_rate\" = 0.1\n"),
     ])
     .expect("both are valid");
-    assert_eq!((scenario.name.as_str(), scenario.horizon, scenario.drivers), ("child", 2040, Drivers::Ssp5));
+    assert_eq!(
+        (scenario.name.as_str(), scenario.horizon, scenario.drivers),
+        ("child", 2040, Drivers::Ssp5)
+    );
     assert_eq!(scenario.set.len(), 2);
     let price = &scenario.set[1].1;
-    assert!((price.at(2030) - 1.2).abs() < 1e-12 && (price.at(2024) - 1.1).abs() < 1e-12 && (price.at(2050) - 1.3).abs() < 1e-12);
+    assert!(
+        (price.at(2030) - 1.2).abs() < 1e-12
+            && (price.at(2024) - 1.1).abs() < 1e-12
+            && (price.at(2050) - 1.3).abs() < 1e-12
+    );
 }
 
 #[test]
@@ -42,7 +57,8 @@ fn all_problems_come_at_once_with_their_places() {
 
 #[test]
 fn a_circle_is_named() {
-    let problems = load(&[("a", "extends = \"b\"\n"), ("b", "extends = \"a\"\n")]).expect_err("it is a circle");
+    let problems = load(&[("a", "extends = \"b\"\n"), ("b", "extends = \"a\"\n")])
+        .expect_err("it is a circle");
     assert!(problems.to_string().contains("a -> b -> a"), "{problems}");
 }
 

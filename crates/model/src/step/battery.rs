@@ -6,7 +6,9 @@ use crate::parameters::Parameters;
 
 /// Price of a pack, USD 2023/kWh, after `ratio` times the output of the base year.
 pub fn pack_price(parameters: &Parameters, year: i32, base_price: f64, ratio: f64) -> f64 {
-    let floor = parameters.at("battery.materials_floor", year).min(base_price);
+    let floor = parameters
+        .at("battery.materials_floor", year)
+        .min(base_price);
     let exponent = -(1.0 - parameters.at("battery.learning_rate", year)).log2();
     floor + (base_price - floor) * ratio.max(1.0).powf(-exponent)
 }

@@ -4,7 +4,9 @@
 //! the base-year markup; taxes and support follow. The generalised cost that buyers compare is
 //! `p - support + phi PV(km x energy x fuel price) - w_range ln(range) - w_charge ln(1 + chargers per 10,000 people)`.
 
-use crate::ids::{Drivers, Grid, ORIGINS, Origin, POWERTRAINS, Powertrain, SEGMENTS, Group, year_index};
+use crate::ids::{
+    Drivers, Grid, Group, ORIGINS, Origin, POWERTRAINS, Powertrain, SEGMENTS, year_index,
+};
 use crate::parameters::Parameters;
 use crate::world::World;
 
@@ -63,7 +65,11 @@ struct Constants {
 fn present_value(parameters: &Parameters) -> f64 {
     let rate = parameters.get("choice.discount_rate");
     let years = parameters.get("choice.holding_years");
-    let annuity = if rate > 0.0 { (1.0 - (1.0 + rate).powf(-years)) / rate } else { years };
+    let annuity = if rate > 0.0 {
+        (1.0 - (1.0 + rate).powf(-years)) / rate
+    } else {
+        years
+    };
     parameters.get("choice.running_cost_valuation") * annuity
 }
 
@@ -73,7 +79,9 @@ pub fn battery_size_path(parameters: &Parameters, year: i32) -> f64 {
         (1.0 + parameters.get("tech.battery_size_growth")).powi(year - TECHNOLOGY_YEAR)
     } else {
         let before = f64::from(TECHNOLOGY_YEAR - year) / f64::from(TECHNOLOGY_YEAR - 2010);
-        parameters.get("tech.battery_size_2010").powf(before.min(1.3))
+        parameters
+            .get("tech.battery_size_2010")
+            .powf(before.min(1.3))
     }
 }
 
@@ -81,7 +89,15 @@ impl CostYear {
     /// Costs of a year.
     ///
     /// `chargers` are public points by country; `policy_as_of` limits support to rules announced by then.
-    pub fn new(world: &World, parameters: &Parameters, year: i32, pack_usd_per_kwh: f64, chargers: &[f64], drivers: Drivers, policy_as_of: Option<i32>) -> Self {
+    pub fn new(
+        world: &World,
+        parameters: &Parameters,
+        year: i32,
+        pack_usd_per_kwh: f64,
+        chargers: &[f64],
+        drivers: Drivers,
+        policy_as_of: Option<i32>,
+    ) -> Self {
         let technology = &world.technology;
         let t = year_index(year);
         let since = f64::from(year - TECHNOLOGY_YEAR);
@@ -90,11 +106,21 @@ impl CostYear {
         let mut fuel_mj_per_km = technology.fuel_mj_per_km.clone();
         let mut electricity_mj_per_km = technology.electricity_mj_per_km.clone();
         for s in 0..SEGMENTS {
-            fuel_mj_per_km.row_mut(s).iter_mut().for_each(|use_| *use_ *= engines);
-            electricity_mj_per_km.row_mut(s).iter_mut().for_each(|use_| *use_ *= electric);
+            fuel_mj_per_km
+                .row_mut(s)
+                .iter_mut()
+                .for_each(|use_| *use_ *= engines);
+            electricity_mj_per_km
+                .row_mut(s)
+                .iter_mut()
+                .for_each(|use_| *use_ *= electric);
         }
         let size = battery_size_path(parameters, year);
-        let bev_kwh: Vec<f64> = technology.bev_battery_kwh.iter().map(|kwh| kwh * size).collect();
+        let bev_kwh: Vec<f64> = technology
+            .bev_battery_kwh
+            .iter()
+            .map(|kwh| kwh * size)
+            .collect();
         let (scaled_usd, direct_usd) = direct_costs(world, parameters, t, pack_usd_per_kwh);
         let people = &world.population[drivers.index()];
         Self {
@@ -102,9 +128,16 @@ impl CostYear {
             pack_usd_per_kwh,
             fuel_usd_per_mj: fuel_prices(world, parameters, year),
             support_usd: support(world, parameters, year, policy_as_of),
-            charger_density: chargers.iter().enumerate().map(|(c, points)| 1e4 * points / people[(c, t)]).collect(),
+            charger_density: chargers
+                .iter()
+                .enumerate()
+                .map(|(c, points)| 1e4 * points / people[(c, t)])
+                .collect(),
             km: (0..world.countries.len())
-                .map(|c| by_country(parameters, "annual_km", world, c, year).unwrap_or(world.annual_km[c]))
+                .map(|c| {
+                    by_country(parameters, "annual_km", world, c, year)
+                        .unwrap_or(world.annual_km[c])
+                })
                 .collect(),
             constants: Constants {
                 present_value: present_value(parameters),
@@ -122,30 +155,67 @@ impl CostYear {
     }
 
     /// Price before tax and duty, USD 2023.
-    pub fn producer_price(&self, level: &PriceLevel, world: &World, c: usize, s: usize, f: usize) -> f64 {
-        let battery = self.direct_usd[(s, f)] * if f == Powertrain::BatteryElectric.index() { world.battery_size_ratio[c] } else { 1.0 };
+    pub fn producer_price(
+        &self,
+        level: &PriceLevel,
+        world: &World,
+        c: usize,
+        s: usize,
+        f: usize,
+    ) -> f64 {
+        let battery = self.direct_usd[(s, f)]
+            * if f == Powertrain::BatteryElectric.index() {
+                world.battery_size_ratio[c]
+            } else {
+                1.0
+            };
         self.constants.markup * (level.factor[c] * self.scaled_usd[(s, f)] + battery)
     }
 
     /// Price to the buyer before support, USD 2023, for one origin.
-    pub fn consumer_price(&self, level: &PriceLevel, world: &World, c: usize, o: usize, s: usize, f: usize) -> f64 {
-        self.producer_price(level, world, c, s, f) * (1.0 + level.duty[(c, o)]) * (1.0 + world.tax_rate[(c, f)])
+    pub fn consumer_price(
+        &self,
+        level: &PriceLevel,
+        world: &World,
+        c: usize,
+        o: usize,
+        s: usize,
+        f: usize,
+    ) -> f64 {
+        self.producer_price(level, world, c, s, f)
+            * (1.0 + level.duty[(c, o)])
+            * (1.0 + world.tax_rate[(c, f)])
     }
 
     /// Fuel a km on the road, MJ, averaged over electric and combustion driving.
     pub fn fuel_use(&self, s: usize, f: usize) -> f64 {
-        let share = if f == Powertrain::PlugInHybrid.index() { 1.0 - self.constants.electric_share } else { 1.0 };
+        let share = if f == Powertrain::PlugInHybrid.index() {
+            1.0 - self.constants.electric_share
+        } else {
+            1.0
+        };
         self.fuel_mj_per_km[(s, f)] * share
     }
 
     /// Electricity a km, MJ, averaged over electric and combustion driving.
     pub fn electricity_use(&self, s: usize, f: usize) -> f64 {
-        let share = if f == Powertrain::PlugInHybrid.index() { self.constants.electric_share } else { 1.0 };
+        let share = if f == Powertrain::PlugInHybrid.index() {
+            self.constants.electric_share
+        } else {
+            1.0
+        };
         self.electricity_mj_per_km[(s, f)] * share
     }
 
     /// Battery of a new vehicle, kWh.
-    pub fn battery_kwh(&self, world: &World, parameters: &Parameters, c: usize, s: usize, f: usize) -> f64 {
+    pub fn battery_kwh(
+        &self,
+        world: &World,
+        parameters: &Parameters,
+        c: usize,
+        s: usize,
+        f: usize,
+    ) -> f64 {
         match Powertrain::ALL[f] {
             Powertrain::BatteryElectric => self.bev_kwh[s] * world.battery_size_ratio[c],
             Powertrain::PlugInHybrid => parameters.get("tech.phev_battery_kwh"),
@@ -184,7 +254,14 @@ impl CostYear {
     }
 
     /// Generalised cost without duty, USD 2023.
-    pub fn generalised(&self, level: &PriceLevel, world: &World, c: usize, s: usize, f: usize) -> f64 {
+    pub fn generalised(
+        &self,
+        level: &PriceLevel,
+        world: &World,
+        c: usize,
+        s: usize,
+        f: usize,
+    ) -> f64 {
         let price = self.producer_price(level, world, c, s, f) * (1.0 + world.tax_rate[(c, f)]);
         price - self.support_usd[(c, f)] + self.beside_price(world, c, s, f)
     }
@@ -203,7 +280,11 @@ fn direct_costs(world: &World, parameters: &Parameters, t: usize, pack: f64) -> 
     let mut scaled = Grid::filled(SEGMENTS, POWERTRAINS, 0.0);
     let mut traded = Grid::filled(SEGMENTS, POWERTRAINS, 0.0);
     for s in 0..SEGMENTS {
-        let (glider, engine, motor) = (technology.glider_usd[s], technology.engine_usd[s], technology.motor_kw[s]);
+        let (glider, engine, motor) = (
+            technology.glider_usd[s],
+            technology.engine_usd[s],
+            technology.motor_kw[s],
+        );
         for &powertrain in Powertrain::ALL {
             let f = powertrain.index();
             let (own, world_price) = match powertrain {
@@ -212,11 +293,18 @@ fn direct_costs(world: &World, parameters: &Parameters, t: usize, pack: f64) -> 
                 Powertrain::Diesel => (glider + 1.25 * engine, 0.0),
                 Powertrain::Cng => (glider + 1.30 * engine, 0.0),
                 Powertrain::Hybrid => (glider + engine, technology.hybrid_usd[s]),
-                Powertrain::PlugInHybrid => {
-                    (glider + engine, 0.6 * motor * drive + 1.3 * parameters.get("tech.phev_battery_kwh") * pack)
-                }
-                Powertrain::BatteryElectric => (glider, motor * drive + technology.bev_battery_kwh[s] * size * pack),
-                Powertrain::FuelCell => (glider, motor * drive + 90.0 * technology.fuel_cell_usd_per_kw[t] + 3000.0),
+                Powertrain::PlugInHybrid => (
+                    glider + engine,
+                    0.6 * motor * drive + 1.3 * parameters.get("tech.phev_battery_kwh") * pack,
+                ),
+                Powertrain::BatteryElectric => (
+                    glider,
+                    motor * drive + technology.bev_battery_kwh[s] * size * pack,
+                ),
+                Powertrain::FuelCell => (
+                    glider,
+                    motor * drive + 90.0 * technology.fuel_cell_usd_per_kw[t] + 3000.0,
+                ),
             };
             scaled[(s, f)] = own;
             traded[(s, f)] = world_price;
@@ -226,8 +314,18 @@ fn direct_costs(world: &World, parameters: &Parameters, t: usize, pack: f64) -> 
 }
 
 /// Value that a scenario sets for a country.
-fn by_country(parameters: &Parameters, path: &str, world: &World, c: usize, year: i32) -> Option<f64> {
-    if parameters.sets(path) { parameters.setting(&format!("{path}.{}", world.countries[c].iso3), year) } else { None }
+fn by_country(
+    parameters: &Parameters,
+    path: &str,
+    world: &World,
+    c: usize,
+    year: i32,
+) -> Option<f64> {
+    if parameters.sets(path) {
+        parameters.setting(&format!("{path}.{}", world.countries[c].iso3), year)
+    } else {
+        None
+    }
 }
 
 /// Retail prices per MJ: as set, as recorded, else the last record with its untaxed part following crude oil.
@@ -237,11 +335,17 @@ fn fuel_prices(world: &World, parameters: &Parameters, year: i32) -> Grid {
     let taxed = parameters.at("fuel.tax_share", year);
     let mut prices = Grid::filled(world.countries.len(), 5, 0.0);
     for c in 0..world.countries.len() {
-        for (carrier, path) in ["fuel_price.gasoline", "fuel_price.diesel"].into_iter().enumerate() {
+        for (carrier, path) in ["fuel_price.gasoline", "fuel_price.diesel"]
+            .into_iter()
+            .enumerate()
+        {
             let row = world.fuel_price[carrier].row(c);
             let litre = by_country(parameters, path, world, c, year).unwrap_or_else(|| {
                 if row[t].is_nan() {
-                    let last = row[..t].iter().rposition(|price| !price.is_nan()).unwrap_or(0);
+                    let last = row[..t]
+                        .iter()
+                        .rposition(|price| !price.is_nan())
+                        .unwrap_or(0);
                     let crude = world.crude_usd_per_bbl[t] / world.crude_usd_per_bbl[last];
                     let known = if row[last].is_nan() { 1.2 } else { row[last] };
                     known * (taxed + (1.0 - taxed) * crude)
@@ -254,8 +358,13 @@ fn fuel_prices(world: &World, parameters: &Parameters, year: i32) -> Grid {
         prices[(c, 2)] = prices[(c, 0)] * parameters.at("fuel.gas_price_ratio", year);
         let row = world.fuel_price[2].row(c);
         // Household prices are one value a country; before it was known the same value stands.
-        let known = row[..=t].iter().rposition(|price| !price.is_nan()).or_else(|| row.iter().position(|price| !price.is_nan()));
-        let kwh = by_country(parameters, "fuel_price.electricity", world, c, year).or(known.map(|i| row[i])).unwrap_or(0.15);
+        let known = row[..=t]
+            .iter()
+            .rposition(|price| !price.is_nan())
+            .or_else(|| row.iter().position(|price| !price.is_nan()));
+        let kwh = by_country(parameters, "fuel_price.electricity", world, c, year)
+            .or(known.map(|i| row[i]))
+            .unwrap_or(0.15);
         prices[(c, 3)] = kwh / MJ_PER_KWH;
         prices[(c, 4)] = parameters.at("fuel.hydrogen_price", year) / MJ_PER_KG_HYDROGEN;
     }
@@ -271,7 +380,11 @@ fn support(world: &World, parameters: &Parameters, year: i32, policy_as_of: Opti
             support[(rule.country, rule.powertrain.index())] += rule.usd_per_vehicle;
         }
     }
-    for (path, f) in [("incentive.BEV", Powertrain::BatteryElectric), ("incentive.PHEV", Powertrain::PlugInHybrid), ("incentive.HEV", Powertrain::Hybrid)] {
+    for (path, f) in [
+        ("incentive.BEV", Powertrain::BatteryElectric),
+        ("incentive.PHEV", Powertrain::PlugInHybrid),
+        ("incentive.HEV", Powertrain::Hybrid),
+    ] {
         for c in 0..world.countries.len() {
             if let Some(usd) = by_country(parameters, path, world, c, year) {
                 support[(c, f.index())] = usd;
@@ -307,13 +420,25 @@ pub fn price_level(world: &World) -> PriceLevel {
         .filter(|&c| world.recorded_price_usd[c] > 0.0)
         .map(|c| (world.recorded_price_usd[c]).ln() - elasticity * income[(c, base)].ln())
         .collect();
-    let intercept = if known.is_empty() { (1500.0_f64).ln() } else { known.iter().sum::<f64>() / known.len() as f64 };
+    let intercept = if known.is_empty() {
+        (1500.0_f64).ln()
+    } else {
+        known.iter().sum::<f64>() / known.len() as f64
+    };
     let mut duty = Grid::filled(world.countries.len(), ORIGINS, 0.0);
-    let mut level = PriceLevel { factor: Vec::new(), mean_price_usd: Vec::new(), duty: duty.clone() };
+    let mut level = PriceLevel {
+        factor: Vec::new(),
+        mean_price_usd: Vec::new(),
+        duty: duty.clone(),
+    };
     let markup = parameters.get("tech.markup");
     for c in 0..world.countries.len() {
         let made = world.production[(c, base)];
-        let imported = if made.is_nan() { 1.0 } else { (1.0 - made / world.sales[(c, base)]).clamp(0.0, 1.0) };
+        let imported = if made.is_nan() {
+            1.0
+        } else {
+            (1.0 - made / world.sales[(c, base)]).clamp(0.0, 1.0)
+        };
         for &origin in Origin::ALL {
             if !at_home(world, c, origin) {
                 duty[(c, origin.index())] = world.tariff[(c, origin.index())] * imported;
@@ -324,12 +449,19 @@ pub fn price_level(world: &World) -> PriceLevel {
         } else {
             (intercept + elasticity * income[(c, base)].ln()).exp()
         };
-        let mean_duty: f64 = (0..ORIGINS).map(|o| world.origin_share[(c, o)] * duty[(c, o)]).sum();
+        let mean_duty: f64 = (0..ORIGINS)
+            .map(|o| world.origin_share[(c, o)] * duty[(c, o)])
+            .sum();
         let wedge = (1.0 + mean_duty) * (1.0 + world.tax_rate[(c, Powertrain::Gasoline.index())]);
         let direct: f64 = (0..SEGMENTS)
-            .map(|s| world.segment_share[(c, s)] * (world.technology.glider_usd[s] + world.technology.engine_usd[s]))
+            .map(|s| {
+                world.segment_share[(c, s)]
+                    * (world.technology.glider_usd[s] + world.technology.engine_usd[s])
+            })
             .sum();
-        level.factor.push((price / (wedge * markup * direct)).clamp(0.35, 3.0));
+        level
+            .factor
+            .push((price / (wedge * markup * direct)).clamp(0.35, 3.0));
         level.mean_price_usd.push(price);
     }
     level.duty = duty;
@@ -339,9 +471,19 @@ pub fn price_level(world: &World) -> PriceLevel {
 /// Costs of a year of history, with the recorded pack price and chargers.
 pub fn history(world: &World, t: usize) -> CostYear {
     let year = crate::ids::FIRST_YEAR + t as i32;
-    let chargers: Vec<f64> = (0..world.countries.len()).map(|c| recorded_chargers(world, c, t)).collect();
+    let chargers: Vec<f64> = (0..world.countries.len())
+        .map(|c| recorded_chargers(world, c, t))
+        .collect();
     let pack = pack_price_near(world, t);
-    CostYear::new(world, &world.parameters, year, pack, &chargers, Drivers::Ssp2, None)
+    CostYear::new(
+        world,
+        &world.parameters,
+        year,
+        pack,
+        &chargers,
+        Drivers::Ssp2,
+        None,
+    )
 }
 
 /// Recorded pack price of a year, or of the nearest year known before, or after.

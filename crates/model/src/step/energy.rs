@@ -15,7 +15,7 @@ pub struct FleetEnergy {
     pub petajoule: [[f64; CARRIERS]; POWERTRAINS],
     /// Mt CO2 at the tailpipe, by powertrain.
     pub tailpipe_mt: [f64; POWERTRAINS],
-    /// Mt CO2e before the tank or plug, by powertrain.
+    /// Mt `CO2e` before the tank or plug, by powertrain.
     pub supply_mt: [f64; POWERTRAINS],
     /// PJ of oil products that plug-in and hybrid vehicles save against petrol cars of the same age.
     pub oil_displaced_pj: f64,
@@ -47,15 +47,27 @@ pub const fn tank(powertrain: Powertrain) -> Carrier {
     }
 }
 
-/// g CO2 at the tailpipe and g CO2e upstream of a MJ of each carrier.
+/// g CO2 at the tailpipe and g `CO2e` upstream of a MJ of each carrier.
 pub fn factors(world: &World, supply: &Supply) -> [(f64, f64); CARRIERS] {
     let fuels = &world.fuels;
-    let energy_share = |volume: f64, bio: f64, fossil: f64| volume * bio / (volume * bio + (1.0 - volume) * fossil);
+    let energy_share = |volume: f64, bio: f64, fossil: f64| {
+        volume * bio / (volume * bio + (1.0 - volume) * fossil)
+    };
     let ethanol = energy_share(supply.ethanol, fuels.mj_per_litre[2], fuels.mj_per_litre[0]);
-    let biodiesel = energy_share(supply.biodiesel, fuels.mj_per_litre[3], fuels.mj_per_litre[1]);
+    let biodiesel = energy_share(
+        supply.biodiesel,
+        fuels.mj_per_litre[3],
+        fuels.mj_per_litre[1],
+    );
     [
-        ((1.0 - ethanol) * fuels.tailpipe_g_per_mj[0], (1.0 - ethanol) * fuels.supply_g_per_mj[0] + ethanol * fuels.biofuel_g_per_mj[0]),
-        ((1.0 - biodiesel) * fuels.tailpipe_g_per_mj[1], (1.0 - biodiesel) * fuels.supply_g_per_mj[1] + biodiesel * fuels.biofuel_g_per_mj[1]),
+        (
+            (1.0 - ethanol) * fuels.tailpipe_g_per_mj[0],
+            (1.0 - ethanol) * fuels.supply_g_per_mj[0] + ethanol * fuels.biofuel_g_per_mj[0],
+        ),
+        (
+            (1.0 - biodiesel) * fuels.tailpipe_g_per_mj[1],
+            (1.0 - biodiesel) * fuels.supply_g_per_mj[1] + biodiesel * fuels.biofuel_g_per_mj[1],
+        ),
         (fuels.tailpipe_g_per_mj[2], fuels.supply_g_per_mj[2]),
         (0.0, supply.grid_g_per_kwh / 3.6),
         (0.0, fuels.supply_g_per_mj[3]),
@@ -63,14 +75,20 @@ pub fn factors(world: &World, supply: &Supply) -> [(f64, f64); CARRIERS] {
 }
 
 /// Energy and CO2 of a fleet; `year` is the position of the year.
-pub fn fleet_energy(world: &World, state: &CountryState, supply: &Supply, year: usize) -> FleetEnergy {
+pub fn fleet_energy(
+    world: &World,
+    state: &CountryState,
+    supply: &Supply,
+    year: usize,
+) -> FleetEnergy {
     let mut energy = FleetEnergy {
         petajoule: [[0.0; CARRIERS]; POWERTRAINS],
         tailpipe_mt: [0.0; POWERTRAINS],
         supply_mt: [0.0; POWERTRAINS],
         oil_displaced_pj: 0.0,
     };
-    let decline: [f64; AGES] = std::array::from_fn(|age| (-supply.km_age_decline * age as f64).exp());
+    let decline: [f64; AGES] =
+        std::array::from_fn(|age| (-supply.km_age_decline * age as f64).exp());
     let (mut vehicles, mut weighted) = (0.0, 0.0);
     for f in 0..POWERTRAINS {
         for (count, weight) in state.light(f).iter().zip(&decline) {
@@ -94,7 +112,13 @@ pub fn fleet_energy(world: &World, state: &CountryState, supply: &Supply, year: 
             energy.petajoule[f][tank(powertrain).index()] += fuel;
             energy.petajoule[f][Carrier::Electricity.index()] += electricity;
             if !powertrain.is_conventional() {
-                energy.oil_displaced_pj += distance * state.fuel_use(Powertrain::Gasoline.index(), year, age) - if powertrain == Powertrain::FuelCell { 0.0 } else { fuel };
+                energy.oil_displaced_pj += distance
+                    * state.fuel_use(Powertrain::Gasoline.index(), year, age)
+                    - if powertrain == Powertrain::FuelCell {
+                        0.0
+                    } else {
+                        fuel
+                    };
             }
         }
         for (carrier, (tailpipe, upstream)) in factors.iter().enumerate() {

@@ -5,7 +5,6 @@ use crate::calibrate::ownership::{self, TREND_WEIGHT};
 use crate::cohorts::{AGES, age_one_year};
 use crate::ids::{POWERTRAINS, Powertrain};
 use crate::state::CountryState;
-use crate::world::World;
 
 /// What happened to a country's vehicles before new ones arrive.
 #[derive(Debug, Clone)]
@@ -33,7 +32,14 @@ pub fn used_wish(base: &Base, c: usize, state: &CountryState) -> f64 {
 }
 
 /// Ages the fleet, scraps, and trades used vehicles; `net_used` is positive for imports.
-pub fn age(world: &World, base: &Base, c: usize, state: &mut CountryState, net_used: f64, profile: &[f64; AGES], import_mix: &[f64; POWERTRAINS]) -> Ageing {
+pub fn age(
+    base: &Base,
+    c: usize,
+    state: &mut CountryState,
+    net_used: f64,
+    profile: &[f64; AGES],
+    import_mix: &[f64; POWERTRAINS],
+) -> Ageing {
     let stock_before = state.stock();
     let heavy_part = state.heavy.iter().sum::<f64>() / stock_before;
     let mut ageing = Ageing {
@@ -42,7 +48,6 @@ pub fn age(world: &World, base: &Base, c: usize, state: &mut CountryState, net_u
         used_imports: [0.0; POWERTRAINS + 1],
         used_exports: [0.0; POWERTRAINS + 1],
     };
-    let _ = world;
     for f in 0..POWERTRAINS {
         ageing.scrapped[f] = age_one_year(state.light_mut(f), &base.stocks[c].light_survival);
     }
@@ -58,15 +63,19 @@ pub fn age(world: &World, base: &Base, c: usize, state: &mut CountryState, net_u
         ageing.used_imports[POWERTRAINS] = units;
     } else {
         let leaving = -net_used;
-        let traded: Vec<f64> = (0..POWERTRAINS).map(|f| state.light(f).iter().zip(profile).map(|(v, w)| v * w).sum()).collect();
+        let traded: Vec<f64> = (0..POWERTRAINS)
+            .map(|f| state.light(f).iter().zip(profile).map(|(v, w)| v * w).sum())
+            .collect();
         let sum: f64 = traded.iter().sum();
         for f in 0..POWERTRAINS {
             if sum > 0.0 {
                 let units = leaving * (1.0 - heavy_part) * traded[f] / sum;
-                ageing.used_exports[f] = crate::cohorts::export_used(state.light_mut(f), units, profile);
+                ageing.used_exports[f] =
+                    crate::cohorts::export_used(state.light_mut(f), units, profile);
             }
         }
-        ageing.used_exports[POWERTRAINS] = crate::cohorts::export_used(&mut state.heavy, leaving * heavy_part, profile);
+        ageing.used_exports[POWERTRAINS] =
+            crate::cohorts::export_used(&mut state.heavy, leaving * heavy_part, profile);
     }
     ageing
 }
@@ -85,7 +94,13 @@ pub struct Circumstances {
 }
 
 /// New registrations of all four-wheeled vehicles in the reference case; moves residual and trend.
-pub fn new_registrations(base: &Base, c: usize, state: &mut CountryState, ageing: &Ageing, now: &Circumstances) -> f64 {
+pub fn new_registrations(
+    base: &Base,
+    c: usize,
+    state: &mut CountryState,
+    ageing: &Ageing,
+    now: &Circumstances,
+) -> f64 {
     let last = ageing.stock_before;
     let scrapped = Ageing::total(&ageing.scrapped);
     let net_used = Ageing::total(&ageing.used_imports) - Ageing::total(&ageing.used_exports);
@@ -100,7 +115,9 @@ pub fn new_registrations(base: &Base, c: usize, state: &mut CountryState, ageing
     let last_mean = base.residual_mean[c] + state.residual_drift;
     state.residual_drift += base.residual_law.trend * now.trend_weight;
     let mean = base.residual_mean[c] + state.residual_drift;
-    state.residual = mean + base.residual_law.persistence * (state.residual - last_mean) + base.residual_law.cycle * surprise;
+    state.residual = mean
+        + base.residual_law.persistence * (state.residual - last_mean)
+        + base.residual_law.cycle * surprise;
     state.income_trend += TREND_WEIGHT * (growth - state.income_trend);
     need * state.residual.exp()
 }

@@ -11,7 +11,11 @@ use crate::parameters::Parameters;
 
 /// Income nodes.
 pub const INCOMES: usize = 3;
-const PLUG_NODES: [(f64, f64); 3] = [(-1.732_050_807_568_877_2, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.732_050_807_568_877_2, 1.0 / 6.0)];
+const PLUG_NODES: [(f64, f64); 3] = [
+    (-1.732_050_807_568_877_2, 1.0 / 6.0),
+    (0.0, 2.0 / 3.0),
+    (1.732_050_807_568_877_2, 1.0 / 6.0),
+];
 const SIZE_NODES: [(f64, f64); 2] = [(-1.0, 0.5), (1.0, 0.5)];
 const NODES: usize = INCOMES * PLUG_NODES.len() * SIZE_NODES.len();
 const CELLS: usize = SEGMENTS * POWERTRAINS;
@@ -44,7 +48,11 @@ impl Tastes {
                 let mut cells = [0.0; CELLS];
                 for s in 0..SEGMENTS {
                     for f in 0..POWERTRAINS {
-                        let plugged = if Powertrain::ALL[f].is_plug_in() { plug * plug_sd } else { 0.0 };
+                        let plugged = if Powertrain::ALL[f].is_plug_in() {
+                            plug * plug_sd
+                        } else {
+                            0.0
+                        };
                         cells[s * POWERTRAINS + f] = (plugged + size * size_sd * SIZE[s]).exp();
                     }
                 }
@@ -52,7 +60,11 @@ impl Tastes {
                 weight.push(plug_weight * size_weight);
             }
         }
-        Self { nest_scale: (market / (own * (1.0 - bought))).min(1.0), factor, weight }
+        Self {
+            nest_scale: (market / (own * (1.0 - bought))).min(1.0),
+            factor,
+            weight,
+        }
     }
 }
 
@@ -73,8 +85,15 @@ impl Incomes {
         let sd = std::f64::consts::SQRT_2 * inverse_normal(p);
         let weight = [1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0];
         let raw: [f64; INCOMES] = std::array::from_fn(|k| (-exponent * sd * PLUG_NODES[k].0).exp());
-        let mean: f64 = raw.iter().zip(&weight).map(|(value, weight)| value * weight).sum();
-        Self { slope: raw.map(|value| slope * value / mean), weight }
+        let mean: f64 = raw
+            .iter()
+            .zip(&weight)
+            .map(|(value, weight)| value * weight)
+            .sum();
+        Self {
+            slope: raw.map(|value| slope * value / mean),
+            weight,
+        }
     }
 }
 
@@ -115,7 +134,13 @@ pub struct Shares {
 
 impl Market {
     /// Builds a market from the appeal (log-odds) and cost (USD) of a country's offers.
-    pub fn new(offers: &Offers, country: usize, incomes: &Incomes, appeal: &[f64], cost_usd: &[f64]) -> Self {
+    pub fn new(
+        offers: &Offers,
+        country: usize,
+        incomes: &Incomes,
+        appeal: &[f64],
+        cost_usd: &[f64],
+    ) -> Self {
         let range = offers.of(country);
         let count = range.len();
         let mut weights = Vec::with_capacity(INCOMES * count);
@@ -125,10 +150,15 @@ impl Market {
             for (j, (x, m)) in range.clone().zip(appeal.iter().zip(cost_usd)) {
                 let weight = (x - slope * m).exp();
                 weights.push(weight);
-                sums[offers.segment[j] as usize * POWERTRAINS + offers.powertrain[j] as usize] += weight;
+                sums[offers.segment[j] as usize * POWERTRAINS + offers.powertrain[j] as usize] +=
+                    weight;
             }
         }
-        Self { weights, sums, offers: count }
+        Self {
+            weights,
+            sums,
+            offers: count,
+        }
     }
 
     /// Multiplies the weight of one offer at every income: what a change of its appeal does.
@@ -139,7 +169,8 @@ impl Market {
             for (j, factor) in factor.iter().enumerate() {
                 let weight = &mut self.weights[k * self.offers + j];
                 *weight *= factor;
-                self.sums[k][offers.segment[start + j] as usize * POWERTRAINS + offers.powertrain[start + j] as usize] += *weight;
+                self.sums[k][offers.segment[start + j] as usize * POWERTRAINS
+                    + offers.powertrain[start + j] as usize] += *weight;
             }
         }
     }
@@ -150,13 +181,23 @@ impl Market {
         let mut inclusive = [(0.0, 0.0); NODES];
         let mut bought = 0.0;
         for k in 0..INCOMES {
-            let tilted: [f64; POWERTRAINS] = std::array::from_fn(|f| if tilt[f] == 0.0 { 1.0 } else { (-incomes.slope[k] * tilt[f]).exp() });
+            let tilted: [f64; POWERTRAINS] = std::array::from_fn(|f| {
+                if tilt[f] == 0.0 {
+                    1.0
+                } else {
+                    (-incomes.slope[k] * tilt[f]).exp()
+                }
+            });
             let mut cells = self.sums[k];
             for (i, cell) in cells.iter_mut().enumerate() {
                 *cell *= tilted[i % POWERTRAINS];
             }
             for (n, factor) in tastes.factor.iter().enumerate() {
-                let sum: f64 = cells.iter().zip(factor).map(|(cell, factor)| cell * factor).sum();
+                let sum: f64 = cells
+                    .iter()
+                    .zip(factor)
+                    .map(|(cell, factor)| cell * factor)
+                    .sum();
                 let log_sum = sum.ln();
                 let value = demand + tastes.nest_scale * log_sum;
                 let buys = 1.0 / (1.0 + (-value).exp());
@@ -176,7 +217,11 @@ impl Market {
                 by_powertrain[i % POWERTRAINS] += *reach * self.sums[k][i];
             }
         }
-        Shares { by_powertrain, reach, inclusive }
+        Shares {
+            by_powertrain,
+            reach,
+            inclusive,
+        }
     }
 
     /// Share of each offer.
@@ -184,8 +229,11 @@ impl Market {
         let start = offers.start[country];
         (0..self.offers)
             .map(|j| {
-                let cell = offers.segment[start + j] as usize * POWERTRAINS + offers.powertrain[start + j] as usize;
-                (0..INCOMES).map(|k| self.weights[k * self.offers + j] * shares.reach[k][cell]).sum()
+                let cell = offers.segment[start + j] as usize * POWERTRAINS
+                    + offers.powertrain[start + j] as usize;
+                (0..INCOMES)
+                    .map(|k| self.weights[k * self.offers + j] * shares.reach[k][cell])
+                    .sum()
             })
             .collect()
     }
@@ -195,12 +243,18 @@ impl Shares {
     /// Demand shift `D` at which this part of potential buyers buys.
     pub fn demand_for(&self, tastes: &Tastes, share: f64) -> f64 {
         let bought = |demand: f64| -> (f64, f64) {
-            self.inclusive.iter().fold((0.0, 0.0), |(level, slope), (log_sum, weight)| {
-                let buys = 1.0 / (1.0 + (-(demand + tastes.nest_scale * log_sum)).exp());
-                (level + weight * buys, slope + weight * buys * (1.0 - buys))
-            })
+            self.inclusive
+                .iter()
+                .fold((0.0, 0.0), |(level, slope), (log_sum, weight)| {
+                    let buys = 1.0 / (1.0 + (-(demand + tastes.nest_scale * log_sum)).exp());
+                    (level + weight * buys, slope + weight * buys * (1.0 - buys))
+                })
         };
-        let mean: f64 = self.inclusive.iter().map(|(log_sum, weight)| log_sum * weight).sum();
+        let mean: f64 = self
+            .inclusive
+            .iter()
+            .map(|(log_sum, weight)| log_sum * weight)
+            .sum();
         let mut demand = (share / (1.0 - share)).ln() - tastes.nest_scale * mean;
         for _ in 0..50 {
             let (level, slope) = bought(demand);
@@ -215,17 +269,33 @@ impl Shares {
 
     /// Part of potential buyers that buy at a demand shift.
     pub fn bought_at(&self, tastes: &Tastes, demand: f64) -> f64 {
-        self.inclusive.iter().map(|(log_sum, weight)| weight / (1.0 + (-(demand + tastes.nest_scale * log_sum)).exp())).sum()
+        self.inclusive
+            .iter()
+            .map(|(log_sum, weight)| {
+                weight / (1.0 + (-(demand + tastes.nest_scale * log_sum)).exp())
+            })
+            .sum()
     }
 }
 
 /// Appeals at which the model's shares are the recorded ones (Berry 1994), by contraction in log shares.
 ///
 /// Returns the appeals and the largest log error left.
-pub fn invert(offers: &Offers, country: usize, tastes: &Tastes, incomes: &Incomes, cost_usd: &[f64], bought: f64) -> (Vec<f64>, f64) {
+pub fn invert(
+    offers: &Offers,
+    country: usize,
+    tastes: &Tastes,
+    incomes: &Incomes,
+    cost_usd: &[f64],
+    bought: f64,
+) -> (Vec<f64>, f64) {
     let recorded = &offers.base_share[offers.of(country)];
     let slope = incomes.slope[1];
-    let mut appeal: Vec<f64> = recorded.iter().zip(cost_usd).map(|(share, cost)| share.ln() + slope * cost).collect();
+    let mut appeal: Vec<f64> = recorded
+        .iter()
+        .zip(cost_usd)
+        .map(|(share, cost)| share.ln() + slope * cost)
+        .collect();
     let mut market = Market::new(offers, country, incomes, &appeal, cost_usd);
     let mut worst = f64::INFINITY;
     for _ in 0..2000 {
@@ -234,13 +304,23 @@ pub fn invert(offers: &Offers, country: usize, tastes: &Tastes, incomes: &Income
         let demand = trial.demand_for(tastes, bought);
         let shares = market.shares(tastes, incomes, &flat, demand);
         let model = market.by_offer(offers, country, &shares);
-        let factor: Vec<f64> = recorded.iter().zip(&model).map(|(recorded, model)| recorded / model).collect();
-        worst = factor.iter().map(|factor| factor.ln().abs()).fold(0.0, f64::max);
+        let factor: Vec<f64> = recorded
+            .iter()
+            .zip(&model)
+            .map(|(recorded, model)| recorded / model)
+            .collect();
+        worst = factor
+            .iter()
+            .map(|factor| factor.ln().abs())
+            .fold(0.0, f64::max);
         if worst < 1e-13 {
             break;
         }
         market.scale(offers, country, &factor);
-        appeal.iter_mut().zip(&factor).for_each(|(x, factor)| *x += factor.ln());
+        appeal
+            .iter_mut()
+            .zip(&factor)
+            .for_each(|(x, factor)| *x += factor.ln());
     }
     (appeal, worst)
 }

@@ -36,22 +36,31 @@ pub fn asked(world: &World, country: usize, year: i32, policy_as_of: Option<i32>
     let rules: Vec<&Standard> = world
         .standards
         .iter()
-        .filter(|rule| rule.country == country && policy_as_of.is_none_or(|as_of| rule.announced <= as_of))
+        .filter(|rule| {
+            rule.country == country && policy_as_of.is_none_or(|as_of| rule.announced <= as_of)
+        })
         .collect();
     let mut asked = Asked::default();
     let mut start = 0;
     while start < rules.len() {
-        let same = |rule: &&&Standard| rule.rule == rules[start].rule && rule.kind == rules[start].kind;
+        let same =
+            |rule: &&&Standard| rule.rule == rules[start].rule && rule.kind == rules[start].kind;
         let end = start + rules[start..].iter().take_while(same).count();
         if let Some(value) = value_in(&rules[start..end], year) {
             let rule = rules[start];
             match rule.kind {
                 // The stricter of two rules in force binds.
-                StandardKind::Co2Standard if asked.co2.is_none_or(|(other, _)| value < other) => asked.co2 = Some((value, rule.fine_usd)),
-                StandardKind::SalesMandate if asked.mandate.is_none_or(|(other, _, _)| value > other) => {
+                StandardKind::Co2Standard if asked.co2.is_none_or(|(other, _)| value < other) => {
+                    asked.co2 = Some((value, rule.fine_usd));
+                }
+                StandardKind::SalesMandate
+                    if asked.mandate.is_none_or(|(other, _, _)| value > other) =>
+                {
                     asked.mandate = Some((value, rule.fine_usd, rule.counts_plug_in_hybrids));
                 }
-                StandardKind::CombustionBan if value > 0.0 => asked.ban = Some(rule.counts_plug_in_hybrids),
+                StandardKind::CombustionBan if value > 0.0 => {
+                    asked.ban = Some(rule.counts_plug_in_hybrids);
+                }
                 _ => {}
             }
         }
@@ -66,7 +75,9 @@ fn value_in(points: &[&Standard], year: i32) -> Option<f64> {
     let before = points.get(after.checked_sub(1)?)?;
     Some(match points.get(after) {
         Some(next) if before.kind != StandardKind::CombustionBan => {
-            before.value + (next.value - before.value) * f64::from(year - before.year) / f64::from(next.year - before.year)
+            before.value
+                + (next.value - before.value) * f64::from(year - before.year)
+                    / f64::from(next.year - before.year)
         }
         _ => before.value,
     })
@@ -99,7 +110,10 @@ impl Constraint<'_> {
         let mut tilt: Tilt = [0.0; POWERTRAINS];
         let mut multipliers = Multipliers::default();
         if let Some(hybrids_stay) = self.asked.ban {
-            let gone = |f: Powertrain| f.is_conventional() || (!hybrids_stay && matches!(f, Powertrain::Hybrid | Powertrain::PlugInHybrid));
+            let gone = |f: Powertrain| {
+                f.is_conventional()
+                    || (!hybrids_stay && matches!(f, Powertrain::Hybrid | Powertrain::PlugInHybrid))
+            };
             for &f in Powertrain::ALL {
                 if gone(f) {
                     tilt[f.index()] = f64::INFINITY;
@@ -114,31 +128,55 @@ impl Constraint<'_> {
         }
         if let Some((target, fine)) = self.asked.co2 {
             let attribute = self.co2_g_per_km.map(|grams| grams - target);
-            multipliers.co2_usd_per_gram = self.bind(market, demand, &mut tilt, &mut shares, &attribute, fine);
+            multipliers.co2_usd_per_gram =
+                self.bind(market, demand, &mut tilt, &mut shares, &attribute, fine);
         }
         if let Some((target, fine, hybrids_count)) = self.asked.mandate {
             let mut attribute = [target; POWERTRAINS];
             for &f in Powertrain::ALL {
-                if matches!(f, Powertrain::BatteryElectric | Powertrain::FuelCell) || (hybrids_count && f == Powertrain::PlugInHybrid) {
+                if matches!(f, Powertrain::BatteryElectric | Powertrain::FuelCell)
+                    || (hybrids_count && f == Powertrain::PlugInHybrid)
+                {
                     attribute[f.index()] = target - 1.0;
                 }
             }
-            multipliers.mandate_usd = self.bind(market, demand, &mut tilt, &mut shares, &attribute, fine);
+            multipliers.mandate_usd =
+                self.bind(market, demand, &mut tilt, &mut shares, &attribute, fine);
         }
         multipliers.scarcity_usd = self.keep_pace(market, demand, &mut tilt, &mut shares);
         (shares, tilt, multipliers)
     }
 
     /// Least multiplier in `0..=ceiling` at which the mean of the attribute is not above zero.
-    fn bind(&self, market: &Market, demand: f64, tilt: &mut Tilt, shares: &mut Shares, attribute: &[f64; POWERTRAINS], ceiling: f64) -> f64 {
-        let mean = |shares: &Shares| -> f64 { shares.by_powertrain.iter().zip(attribute).map(|(share, a)| share * a).sum() };
-        if !(ceiling > 0.0) || mean(shares) <= 0.0 {
+    fn bind(
+        &self,
+        market: &Market,
+        demand: f64,
+        tilt: &mut Tilt,
+        shares: &mut Shares,
+        attribute: &[f64; POWERTRAINS],
+        ceiling: f64,
+    ) -> f64 {
+        let mean = |shares: &Shares| -> f64 {
+            shares
+                .by_powertrain
+                .iter()
+                .zip(attribute)
+                .map(|(share, a)| share * a)
+                .sum()
+        };
+        if ceiling.is_nan() || ceiling <= 0.0 || mean(shares) <= 0.0 {
             return 0.0;
         }
         let before = *tilt;
-        let tilted = |multiplier: f64| -> Tilt { std::array::from_fn(|f| before[f] + multiplier * attribute[f]) };
-        let at = |multiplier: f64| market.shares(self.tastes, self.incomes, &tilted(multiplier), demand);
-        let multiplier = root(0.0, ceiling, mean(shares), |multiplier| mean(&at(multiplier)));
+        let tilted = |multiplier: f64| -> Tilt {
+            std::array::from_fn(|f| before[f] + multiplier * attribute[f])
+        };
+        let at =
+            |multiplier: f64| market.shares(self.tastes, self.incomes, &tilted(multiplier), demand);
+        let multiplier = root(0.0, ceiling, mean(shares), |multiplier| {
+            mean(&at(multiplier))
+        });
         *tilt = tilted(multiplier);
         *shares = at(multiplier);
         multiplier
@@ -155,9 +193,17 @@ impl Constraint<'_> {
         let before = *tilt;
         let tilted = |usd: f64| -> Tilt {
             std::array::from_fn(|f| {
-                let back = if Powertrain::ALL[f].is_plug_in() { usd } else { 0.0 };
+                let back = if Powertrain::ALL[f].is_plug_in() {
+                    usd
+                } else {
+                    0.0
+                };
                 // A ban cannot bite before there is something to buy instead.
-                if before[f].is_infinite() { 3.0e4 - usd.min(3.0e4) } else { before[f] + back }
+                if before[f].is_infinite() {
+                    3.0e4 - usd.min(3.0e4)
+                } else {
+                    before[f] + back
+                }
             })
         };
         let at = |usd: f64| market.shares(self.tastes, self.incomes, &tilted(usd), demand);
@@ -177,9 +223,17 @@ fn root(low: f64, high: f64, at_low: f64, f: impl Fn(f64) -> f64) -> f64 {
     }
     let mut side = 0;
     for _ in 0..80 {
-        let x = if (fa - fb).abs() > 0.0 { (fa * b - fb * a) / (fa - fb) } else { f64::midpoint(a, b) };
+        let x = if (fa - fb).abs() > 0.0 {
+            (fa * b - fb * a) / (fa - fb)
+        } else {
+            f64::midpoint(a, b)
+        };
         // Far from the root the function is exponential, where halving beats the secant.
-        let x = if x - a < 1e-3 * (b - a) || b - x < 1e-3 * (b - a) { f64::midpoint(a, b) } else { x };
+        let x = if x - a < 1e-3 * (b - a) || b - x < 1e-3 * (b - a) {
+            f64::midpoint(a, b)
+        } else {
+            x
+        };
         let fx = f(x);
         if fx.abs() < 1e-13 || (b - a).abs() < 1e-9 * (1.0 + b.abs()) {
             return x;

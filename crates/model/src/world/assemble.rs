@@ -5,8 +5,8 @@ use super::{
     World, fill,
 };
 use crate::ids::{
-    DRIVERS, Drivers, FIRST_YEAR, Grid, Group, LAST_YEAR, ORIGINS, Origin, POWERTRAINS,
-    Powertrain, SEGMENTS, Segment, YEARS, year_index,
+    DRIVERS, Drivers, FIRST_YEAR, Grid, Group, LAST_YEAR, ORIGINS, Origin, POWERTRAINS, Powertrain,
+    SEGMENTS, Segment, YEARS, year_index,
 };
 use crate::input::{Problem, Problems, Record};
 use crate::parameters::Parameters;
@@ -18,7 +18,9 @@ struct Places<'a> {
 
 impl Places<'_> {
     fn of(&self, iso3: &str) -> Option<usize> {
-        self.countries.binary_search_by(|country| country.iso3.as_str().cmp(iso3)).ok()
+        self.countries
+            .binary_search_by(|country| country.iso3.as_str().cmp(iso3))
+            .ok()
     }
 
     /// The country itself, or the members where the code is an aggregate with a group of its own.
@@ -45,19 +47,39 @@ impl Places<'_> {
 type Where<'a> = &'a [(&'a str, &'a str)];
 
 /// Calls `visit(country code, year, value)` for rows of a table that pass the filter.
-fn each_row(record: &Record, table: &str, place: &str, filter: Where, value: &str, mut visit: impl FnMut(&str, i32, f64)) {
+fn each_row(
+    record: &Record,
+    table: &str,
+    place: &str,
+    filter: Where,
+    value: &str,
+    mut visit: impl FnMut(&str, i32, f64),
+) {
     let table = record.table(table);
     let (code, years, values) = (table.text(place), table.integer("year"), table.real(value));
-    let columns: Vec<_> = filter.iter().map(|(column, word)| (table.text(column), *word)).collect();
+    let columns: Vec<_> = filter
+        .iter()
+        .map(|(column, word)| (table.text(column), *word))
+        .collect();
     for row in 0..table.rows() {
-        if columns.iter().all(|(column, word)| column.get(row) == *word) {
+        if columns
+            .iter()
+            .all(|(column, word)| column.get(row) == *word)
+        {
             visit(code.get(row), years[row], values[row]);
         }
     }
 }
 
 /// A grid over countries and years from one value column, up to `last_year`.
-fn grid(record: &Record, places: &Places, table: &str, filter: Where, value: &str, last_year: i32) -> Grid {
+fn grid(
+    record: &Record,
+    places: &Places,
+    table: &str,
+    filter: Where,
+    value: &str,
+    last_year: i32,
+) -> Grid {
     let mut grid = places.empty_grid();
     each_row(record, table, "iso3", filter, value, |code, year, value| {
         if let (Some(country), FIRST_YEAR..=LAST_YEAR) = (places.of(code), year)
@@ -71,23 +93,52 @@ fn grid(record: &Record, places: &Places, table: &str, filter: Where, value: &st
 
 /// Last year for which the record holds sales.
 pub fn last_sales_year(record: &Record) -> i32 {
-    record.table("sales").integer("year").iter().copied().max().unwrap_or(FIRST_YEAR)
+    record
+        .table("sales")
+        .integer("year")
+        .iter()
+        .copied()
+        .max()
+        .unwrap_or(FIRST_YEAR)
 }
 
 /// Builds the world as of a base year; outcomes after it are not read.
 pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     let parameters = Parameters::from_record(record);
     let countries = countries(record)?;
-    let places = Places { countries: &countries };
+    let places = Places {
+        countries: &countries,
+    };
     let base = year_index(base_year);
 
-    let population_history = grid(record, &places, "population", &[("scenario", "history")], "population", LAST_YEAR);
-    let gdp_history = grid(record, &places, "gdp", &[("scenario", "history")], "gdp_ppp_bn", LAST_YEAR);
+    let population_history = grid(
+        record,
+        &places,
+        "population",
+        &[("scenario", "history")],
+        "population",
+        LAST_YEAR,
+    );
+    let gdp_history = grid(
+        record,
+        &places,
+        "gdp",
+        &[("scenario", "history")],
+        "gdp_ppp_bn",
+        LAST_YEAR,
+    );
     let mut population = Vec::with_capacity(DRIVERS);
     let mut income = Vec::with_capacity(DRIVERS);
     for drivers in Drivers::ALL {
         let filter = [("scenario", drivers.code())];
-        let people_path = grid(record, &places, "population", &filter, "population", LAST_YEAR);
+        let people_path = grid(
+            record,
+            &places,
+            "population",
+            &filter,
+            "population",
+            LAST_YEAR,
+        );
         let gdp_path = grid(record, &places, "gdp", &filter, "gdp_ppp_bn", LAST_YEAR);
         let people = fill::driver_path(&population_history, &people_path, &countries, 0.01);
         let mut per_head = fill::driver_path(&gdp_history, &gdp_path, &countries, 0.02);
@@ -101,11 +152,31 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     }
     let reference = Drivers::Ssp2.index();
 
-    let recorded_sales = grid(record, &places, "sales", &[("vehicle_class", "total")], "units", base_year);
-    let commercial = grid(record, &places, "sales", &[("vehicle_class", "commercial")], "units", base_year);
-    let (sales, sales_recorded) =
-        fill::sales(&recorded_sales, &population[reference], &income[reference], &countries, base);
-    let heavy_share = fill::heavy_share(&recorded_sales, &commercial, &countries, &parameters, base);
+    let recorded_sales = grid(
+        record,
+        &places,
+        "sales",
+        &[("vehicle_class", "total")],
+        "units",
+        base_year,
+    );
+    let commercial = grid(
+        record,
+        &places,
+        "sales",
+        &[("vehicle_class", "commercial")],
+        "units",
+        base_year,
+    );
+    let (sales, sales_recorded) = fill::sales(
+        &recorded_sales,
+        &population[reference],
+        &income[reference],
+        &countries,
+        base,
+    );
+    let heavy_share =
+        fill::heavy_share(&recorded_sales, &commercial, &countries, &parameters, base);
 
     let electrified: Vec<Grid> = Powertrain::ALL
         .iter()
@@ -114,12 +185,19 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     let mut heavy_electric = places.empty_grid();
     for class in ["bus", "truck"] {
         let filter = [("vehicle_class", class), ("measure", "sales")];
-        each_row(record, "electrified", "iso3", &filter, "units", |code, year, units| {
-            if let (Some(country), true) = (places.of(code), year <= base_year) {
-                let cell = &mut heavy_electric[(country, year_index(year))];
-                *cell = if cell.is_nan() { units } else { *cell + units };
-            }
-        });
+        each_row(
+            record,
+            "electrified",
+            "iso3",
+            &filter,
+            "units",
+            |code, year, units| {
+                if let (Some(country), true) = (places.of(code), year <= base_year) {
+                    let cell = &mut heavy_electric[(country, year_index(year))];
+                    *cell = if cell.is_nan() { units } else { *cell + units };
+                }
+            },
+        );
     }
     let plug_in_recorded: Vec<bool> = (0..countries.len())
         .map(|c| {
@@ -129,20 +207,42 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         .collect();
 
     let fuel_price = ["gasoline", "diesel", "electricity"].map(|carrier| {
-        let mut prices = grid(record, &places, "fuel_prices", &[("carrier", carrier)], "price_usd2023", LAST_YEAR);
+        let mut prices = grid(
+            record,
+            &places,
+            "fuel_prices",
+            &[("carrier", carrier)],
+            "price_usd2023",
+            LAST_YEAR,
+        );
         fill::by_group_ratio(&mut prices, &countries, &population[reference]);
         prices
     });
     let crude = fill::crude(record, &parameters);
-    let mut grid_g_per_kwh = grid(record, &places, "grid", &[("scenario", "reference")], "gco2e_per_kwh", LAST_YEAR);
-    let grid_history = grid(record, &places, "grid", &[("scenario", "history")], "gco2e_per_kwh", LAST_YEAR);
+    let mut grid_g_per_kwh = grid(
+        record,
+        &places,
+        "grid",
+        &[("scenario", "reference")],
+        "gco2e_per_kwh",
+        LAST_YEAR,
+    );
+    let grid_history = grid(
+        record,
+        &places,
+        "grid",
+        &[("scenario", "history")],
+        "gco2e_per_kwh",
+        LAST_YEAR,
+    );
     fill::overlay(&mut grid_g_per_kwh, &grid_history);
     fill::interpolate_rows(&mut grid_g_per_kwh);
     fill::by_group_ratio(&mut grid_g_per_kwh, &countries, &population[reference]);
 
     let hybrid_recorded_share = hybrid_share(record, &places, base_year);
-    let hybrid_recorded: Vec<bool> =
-        (0..countries.len()).map(|c| !hybrid_recorded_share[(c, base)].is_nan()).collect();
+    let hybrid_recorded: Vec<bool> = (0..countries.len())
+        .map(|c| !hybrid_recorded_share[(c, base)].is_nan())
+        .collect();
     let mut hybrid_share = hybrid_recorded_share.clone();
     fill::hybrid_share(&mut hybrid_share, &countries, &income[reference], base);
 
@@ -150,8 +250,22 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     let world = World {
         base_year,
         anchors: anchors(record, &places, base_year),
-        private_stock: grid(record, &places, "stock", &[("vehicle_class", "private_light")], "vehicles", base_year),
-        production: grid(record, &places, "production", &[("vehicle_class", "total")], "units", base_year),
+        private_stock: grid(
+            record,
+            &places,
+            "stock",
+            &[("vehicle_class", "private_light")],
+            "vehicles",
+            base_year,
+        ),
+        production: grid(
+            record,
+            &places,
+            "production",
+            &[("vehicle_class", "total")],
+            "units",
+            base_year,
+        ),
         conventional_mix: conventional_mix(record, &places, base_year),
         segment_share: segment_shares(record, &places),
         origin_share,
@@ -197,8 +311,12 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
 
 fn countries(record: &Record) -> Result<Vec<Country>, Problems> {
     let table = record.table("countries");
-    let (iso3, name, group, asean) =
-        (table.text("iso3"), table.text("name"), table.text("group"), table.integer("asean"));
+    let (iso3, name, group, asean) = (
+        table.text("iso3"),
+        table.text("name"),
+        table.text("group"),
+        table.integer("asean"),
+    );
     let mut problems = Problems::default();
     let mut countries: Vec<Country> = Vec::with_capacity(table.rows());
     for row in 0..table.rows() {
@@ -228,7 +346,11 @@ fn countries(record: &Record) -> Result<Vec<Country>, Problems> {
 fn light_electrified(record: &Record, places: &Places, powertrain: &str, base_year: i32) -> Grid {
     let mut sum = places.empty_grid();
     for class in ["car", "van"] {
-        let filter = [("vehicle_class", class), ("powertrain", powertrain), ("measure", "sales")];
+        let filter = [
+            ("vehicle_class", class),
+            ("powertrain", powertrain),
+            ("measure", "sales"),
+        ];
         let part = grid(record, places, "electrified", &filter, "units", base_year);
         for (cell, add) in sum.rows_mut().flatten().zip(part.cells()) {
             if !add.is_nan() {
@@ -242,10 +364,23 @@ fn light_electrified(record: &Record, places: &Places, powertrain: &str, base_ye
 /// Stated standard deviations and bases become weights of the stock fit.
 fn anchors(record: &Record, places: &Places, base_year: i32) -> Vec<Anchor> {
     let table = record.table("stock");
-    let (iso3, class, basis) = (table.text("iso3"), table.text("vehicle_class"), table.text("basis"));
-    let (year, vehicles, sd) = (table.integer("year"), table.real("vehicles"), table.real("relative_sd"));
+    let (iso3, class, basis) = (
+        table.text("iso3"),
+        table.text("vehicle_class"),
+        table.text("basis"),
+    );
+    let (year, vehicles, sd) = (
+        table.integer("year"),
+        table.real("vehicles"),
+        table.real("relative_sd"),
+    );
     let mut anchors: Vec<Anchor> = (0..table.rows())
-        .filter(|&row| class.get(row) == "total_4w" && year[row] <= base_year && year[row] >= FIRST_YEAR && vehicles[row] > 0.0)
+        .filter(|&row| {
+            class.get(row) == "total_4w"
+                && year[row] <= base_year
+                && year[row] >= FIRST_YEAR
+                && vehicles[row] > 0.0
+        })
         .filter_map(|row| {
             Some(Anchor {
                 country: places.of(iso3.get(row))?,
@@ -263,18 +398,25 @@ fn anchors(record: &Record, places: &Places, base_year: i32) -> Vec<Anchor> {
 /// Hybrids without plug as a share of light-duty sales: counts first, then published shares.
 fn hybrid_share(record: &Record, places: &Places, base_year: i32) -> Grid {
     let mut share = places.empty_grid();
-    each_row(record, "powertrain_mix", "iso3", &[("powertrain", "HEV")], "share", |code, year, value| {
-        if year <= base_year && year >= FIRST_YEAR {
-            // An aggregate speaks for its members only where they have no figure of their own.
-            let own = places.of(code).is_some();
-            for country in places.members(code) {
-                let cell = &mut share[(country, year_index(year))];
-                if own || cell.is_nan() {
-                    *cell = value;
+    each_row(
+        record,
+        "powertrain_mix",
+        "iso3",
+        &[("powertrain", "HEV")],
+        "share",
+        |code, year, value| {
+            if year <= base_year && year >= FIRST_YEAR {
+                // An aggregate speaks for its members only where they have no figure of their own.
+                let own = places.of(code).is_some();
+                for country in places.members(code) {
+                    let cell = &mut share[(country, year_index(year))];
+                    if own || cell.is_nan() {
+                        *cell = value;
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     share
 }
 
@@ -286,7 +428,9 @@ fn conventional_mix(record: &Record, places: &Places, base_year: i32) -> Grid {
     let (iso3, powertrain) = (table.text("iso3"), table.text("powertrain"));
     let (year, share) = (table.integer("year"), table.real("share"));
     for row in 0..table.rows() {
-        let Some(code) = Powertrain::from_code(powertrain.get(row)) else { continue };
+        let Some(code) = Powertrain::from_code(powertrain.get(row)) else {
+            continue;
+        };
         if !code.is_conventional() || year[row] > base_year {
             continue;
         }
@@ -310,12 +454,17 @@ fn segment_shares(record: &Record, places: &Places) -> Grid {
     let table = record.table("segments");
     let (iso3, segment) = (table.text("iso3"), table.text("segment"));
     let (year, value) = (table.integer("year"), table.real("share"));
-    let mut complete: std::collections::BTreeMap<(usize, i32), ([f64; SEGMENTS], bool)> = std::collections::BTreeMap::new();
+    let mut complete: std::collections::BTreeMap<(usize, i32), ([f64; SEGMENTS], bool)> =
+        std::collections::BTreeMap::new();
     for row in 0..table.rows() {
-        let Some(code) = Segment::from_code(segment.get(row)) else { continue };
+        let Some(code) = Segment::from_code(segment.get(row)) else {
+            continue;
+        };
         let own = places.of(iso3.get(row)).is_some();
         for country in places.members(iso3.get(row)) {
-            let entry = complete.entry((country, year[row])).or_insert(([0.0; SEGMENTS], own));
+            let entry = complete
+                .entry((country, year[row]))
+                .or_insert(([0.0; SEGMENTS], own));
             if own == entry.1 {
                 entry.0[code.index()] += value[row];
             } else if own {
@@ -328,7 +477,11 @@ fn segment_shares(record: &Record, places: &Places) -> Grid {
         let sum: f64 = shares.iter().sum();
         if year > latest[country] && (sum - 1.0).abs() < 0.05 {
             latest[country] = year;
-            share.row_mut(country).iter_mut().zip(shares).for_each(|(cell, value)| *cell = value / sum);
+            share
+                .row_mut(country)
+                .iter_mut()
+                .zip(shares)
+                .for_each(|(cell, value)| *cell = value / sum);
         }
     }
     fill::segment_share(&mut share, places.countries);
@@ -340,12 +493,20 @@ fn origin_shares(record: &Record, places: &Places, base_year: i32) -> (Grid, Gri
         let mut share = Grid::filled(places.countries.len(), ORIGINS, f64::NAN);
         let mut latest = vec![i32::MIN; places.countries.len()];
         let table = record.table("origins");
-        let (iso3, kind, origin) = (table.text("iso3"), table.text("powertrain"), table.text("origin"));
+        let (iso3, kind, origin) = (
+            table.text("iso3"),
+            table.text("powertrain"),
+            table.text("origin"),
+        );
         let (year, value) = (table.integer("year"), table.real("share"));
         // The latest year known; origins are a waived table, so an earlier base takes what there is.
         let within = |year: i32| if year <= base_year { year } else { -year };
         for row in (0..table.rows()).filter(|&row| kind.get(row) == powertrain) {
-            let (Some(country), Some(code)) = (places.of(iso3.get(row)), Origin::from_code(origin.get(row))) else { continue };
+            let (Some(country), Some(code)) =
+                (places.of(iso3.get(row)), Origin::from_code(origin.get(row)))
+            else {
+                continue;
+            };
             let rank = within(year[row]);
             if rank > latest[country] {
                 latest[country] = rank;
@@ -371,14 +532,27 @@ fn origin_shares(record: &Record, places: &Places, base_year: i32) -> (Grid, Gri
 /// Rows of `vehicle_tech` by parameter; a year of projection follows in `yearly`.
 fn technology(record: &Record) -> Technology {
     let table = record.table("vehicle_tech");
-    let (segment, powertrain, parameter) = (table.text("segment"), table.text("powertrain"), table.text("parameter"));
+    let (segment, powertrain, parameter) = (
+        table.text("segment"),
+        table.text("powertrain"),
+        table.text("parameter"),
+    );
     let (year, value) = (table.integer("year"), table.real("value"));
     let cell = |s: Segment, f: &str, name: &str| {
         (0..table.rows())
-            .find(|&row| segment.get(row) == s.code() && parameter.get(row) == name && (f.is_empty() || powertrain.get(row) == f))
+            .find(|&row| {
+                segment.get(row) == s.code()
+                    && parameter.get(row) == name
+                    && (f.is_empty() || powertrain.get(row) == f)
+            })
             .map_or(f64::NAN, |row| value[row])
     };
-    let by_segment = |f: &str, name: &str| Segment::ALL.iter().map(|&s| cell(s, f, name)).collect::<Vec<f64>>();
+    let by_segment = |f: &str, name: &str| {
+        Segment::ALL
+            .iter()
+            .map(|&s| cell(s, f, name))
+            .collect::<Vec<f64>>()
+    };
     let yearly = |name: &str| {
         let mut points: Vec<(i32, f64)> = (0..table.rows())
             .filter(|&row| parameter.get(row) == name)
@@ -399,7 +573,9 @@ fn technology(record: &Record) -> Technology {
                     fuel[place] = cell(s, "HEV", "energy_mj_per_km");
                     electricity[place] = cell(s, "BEV", "energy_mj_per_km") * 1.05;
                 }
-                Powertrain::BatteryElectric => electricity[place] = cell(s, f.code(), "energy_mj_per_km"),
+                Powertrain::BatteryElectric => {
+                    electricity[place] = cell(s, f.code(), "energy_mj_per_km");
+                }
                 _ => fuel[place] = cell(s, f.code(), "energy_mj_per_km"),
             }
             let own_mass = cell(s, f.code(), "curb_mass_kg");
@@ -428,7 +604,11 @@ fn technology(record: &Record) -> Technology {
 fn battery_price(record: &Record) -> Vec<f64> {
     let table = record.table("battery_price");
     let mut prices = vec![f64::NAN; YEARS];
-    for (year, price) in table.integer("year").iter().zip(table.real("price_usd2023_per_kwh")) {
+    for (year, price) in table
+        .integer("year")
+        .iter()
+        .zip(table.real("price_usd2023_per_kwh"))
+    {
         if (FIRST_YEAR..=LAST_YEAR).contains(year) {
             prices[year_index(*year)] = *price;
         }
@@ -436,12 +616,16 @@ fn battery_price(record: &Record) -> Vec<f64> {
     prices
 }
 
-/// GWh of the base year for (heavy vehicles and two-wheelers, stationary storage).
+/// `GWh` of the base year for (heavy vehicles and two-wheelers, stationary storage).
 fn other_battery(record: &Record, base_year: i32) -> [f64; 2] {
     let mut gwh = [0.0; 2];
     let mut latest = [i32::MIN; 2];
     let table = record.table("battery_volume");
-    let (year, application, volume) = (table.integer("year"), table.text("application"), table.real("gwh"));
+    let (year, application, volume) = (
+        table.integer("year"),
+        table.text("application"),
+        table.real("gwh"),
+    );
     let groups: [&[&str]; 2] = [&["heavy", "two_wheelers"], &["storage"]];
     for (slot, names) in groups.iter().enumerate() {
         for row in 0..table.rows() {
@@ -469,14 +653,22 @@ fn cumulative_battery(record: &Record, base_year: i32) -> f64 {
             by_year[year] += gwh;
         }
     });
-    let total: f64 = by_year.iter().zip(&all).map(|(sum, all)| sum.max(*all)).sum();
+    let total: f64 = by_year
+        .iter()
+        .zip(&all)
+        .map(|(sum, all)| sum.max(*all))
+        .sum();
     // Consumer electronics before vehicles: about 0.3 TWh by 2012 carried the first doublings.
     total + 300.0
 }
 
 fn each_row_world(record: &Record, base_year: i32, mut visit: impl FnMut(&str, usize, f64)) {
     let table = record.table("battery_volume");
-    let (year, application, gwh) = (table.integer("year"), table.text("application"), table.real("gwh"));
+    let (year, application, gwh) = (
+        table.integer("year"),
+        table.text("application"),
+        table.real("gwh"),
+    );
     for row in 0..table.rows() {
         if (FIRST_YEAR..=base_year).contains(&year[row]) {
             visit(application.get(row), year_index(year[row]), gwh[row]);
@@ -488,27 +680,50 @@ fn each_row_world(record: &Record, base_year: i32, mut visit: impl FnMut(&str, u
 fn battery_size_ratio(record: &Record, places: &Places) -> Vec<f64> {
     let mut size = vec![f64::NAN; places.countries.len()];
     let mut latest = vec![i32::MIN; places.countries.len()];
-    each_row(record, "battery_size", "iso3", &[], "battery_kwh", |code, year, kwh| {
-        if let Some(country) = places.of(code)
-            && year > latest[country]
-        {
-            latest[country] = year;
-            size[country] = kwh;
-        }
-    });
+    each_row(
+        record,
+        "battery_size",
+        "iso3",
+        &[],
+        "battery_kwh",
+        |code, year, kwh| {
+            if let Some(country) = places.of(code)
+                && year > latest[country]
+            {
+                latest[country] = year;
+                size[country] = kwh;
+            }
+        },
+    );
     let known: Vec<f64> = size.iter().copied().filter(|kwh| !kwh.is_nan()).collect();
     let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
-    size.iter().map(|kwh| if kwh.is_nan() || mean <= 0.0 { 1.0 } else { (kwh / mean).clamp(0.5, 1.6) }).collect()
+    size.iter()
+        .map(|kwh| {
+            if kwh.is_nan() || mean <= 0.0 {
+                1.0
+            } else {
+                (kwh / mean).clamp(0.5, 1.6)
+            }
+        })
+        .collect()
 }
 
 fn fuels(record: &Record) -> FuelFactors {
     let table = record.table("fuels");
-    let (fuel, pathway, parameter, value) =
-        (table.text("fuel"), table.text("pathway"), table.text("parameter"), table.real("value"));
+    let (fuel, pathway, parameter, value) = (
+        table.text("fuel"),
+        table.text("pathway"),
+        table.text("parameter"),
+        table.real("value"),
+    );
     // Several sources give the same factor: the median is used, so that no single one rules.
     let median = |name: &str, way: &str, what: &str| {
         let mut found: Vec<f64> = (0..table.rows())
-            .filter(|&row| fuel.get(row) == name && parameter.get(row) == what && pathway.get(row).contains(way))
+            .filter(|&row| {
+                fuel.get(row) == name
+                    && parameter.get(row) == what
+                    && pathway.get(row).contains(way)
+            })
             .map(|row| value[row])
             .collect();
         found.sort_by(f64::total_cmp);
@@ -516,26 +731,42 @@ fn fuels(record: &Record) -> FuelFactors {
     };
     FuelFactors {
         mj_per_litre: [32.0, 35.8, 21.2, 33.0],
-        tailpipe_g_per_mj: ["gasoline", "diesel", "cng"].map(|name| median(name, "fossil", "tailpipe_co2")),
+        tailpipe_g_per_mj: ["gasoline", "diesel", "cng"]
+            .map(|name| median(name, "fossil", "tailpipe_co2")),
         supply_g_per_mj: [
             median("gasoline", "fossil", "well_to_tank_ghg"),
             median("diesel", "fossil", "well_to_tank_ghg"),
             median("cng", "fossil", "well_to_tank_ghg"),
             median("hydrogen", "SMR", "well_to_tank_ghg"),
         ],
-        biofuel_g_per_mj: [median("ethanol", "", "well_to_tank_ghg"), median("biodiesel_fame", "", "well_to_tank_ghg")],
+        biofuel_g_per_mj: [
+            median("ethanol", "", "well_to_tank_ghg"),
+            median("biodiesel_fame", "", "well_to_tank_ghg"),
+        ],
     }
 }
 
 fn blends(record: &Record, places: &Places, fuel: &str) -> Grid {
     let mut share = Grid::filled(places.countries.len(), YEARS, 0.0);
     let mut rows: Vec<(usize, usize, f64)> = Vec::new();
-    each_row(record, "blends", "iso3", &[("fuel", fuel)], "share", |code, year, value| {
-        if (FIRST_YEAR..=LAST_YEAR).contains(&year) {
-            rows.extend(places.members(code).into_iter().map(|country| (country, year_index(year), value)));
-        }
-    });
-    rows.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    each_row(
+        record,
+        "blends",
+        "iso3",
+        &[("fuel", fuel)],
+        "share",
+        |code, year, value| {
+            if (FIRST_YEAR..=LAST_YEAR).contains(&year) {
+                rows.extend(
+                    places
+                        .members(code)
+                        .into_iter()
+                        .map(|country| (country, year_index(year), value)),
+                );
+            }
+        },
+    );
+    rows.sort_by_key(|a| (a.0, a.1));
     for (country, year, value) in rows {
         share.row_mut(country)[year..].fill(value);
     }
@@ -554,7 +785,13 @@ fn survival(record: &Record, places: &Places, parameters: &Parameters) -> Vec<[f
     let (region, class) = (table.text("region"), table.text("vehicle_class"));
     let (scale, shape) = (table.real("scale_years"), table.real("shape"));
     // From the wide to the narrow: world, group, country.
-    let width = |code: &str| if code == "WLD" { 0 } else { 2 - usize::from(places.of(code).is_none()) };
+    let width = |code: &str| {
+        if code == "WLD" {
+            0
+        } else {
+            2 - usize::from(places.of(code).is_none())
+        }
+    };
     let mut order: Vec<usize> = (0..table.rows()).collect();
     order.sort_by_key(|&row| width(region.get(row)));
     for row in order {
@@ -573,7 +810,11 @@ fn survival(record: &Record, places: &Places, parameters: &Parameters) -> Vec<[f
 
 fn annual_km(record: &Record, places: &Places, countries: &[Country]) -> Vec<f64> {
     let table = record.table("annual_km");
-    let (iso3, class, value) = (table.text("iso3"), table.text("vehicle_class"), table.real("km"));
+    let (iso3, class, value) = (
+        table.text("iso3"),
+        table.text("vehicle_class"),
+        table.real("km"),
+    );
     let mut km = vec![f64::NAN; countries.len()];
     for row in 0..table.rows() {
         if let (Some(country), false) = (places.of(iso3.get(row)), class.get(row) == "heavy") {
@@ -586,19 +827,32 @@ fn annual_km(record: &Record, places: &Places, countries: &[Country]) -> Vec<f64
 
 fn chargers(record: &Record, places: &Places, base_year: i32) -> Grid {
     let mut points = places.empty_grid();
-    each_row(record, "chargers", "iso3", &[], "points", |code, year, value| {
-        if let (Some(country), FIRST_YEAR..=LAST_YEAR, true) = (places.of(code), year, year <= base_year) {
-            let cell = &mut points[(country, year_index(year))];
-            *cell = if cell.is_nan() { value } else { *cell + value };
-        }
-    });
+    each_row(
+        record,
+        "chargers",
+        "iso3",
+        &[],
+        "points",
+        |code, year, value| {
+            if let (Some(country), FIRST_YEAR..=LAST_YEAR, true) =
+                (places.of(code), year, year <= base_year)
+            {
+                let cell = &mut points[(country, year_index(year))];
+                *cell = if cell.is_nan() { value } else { *cell + value };
+            }
+        },
+    );
     points
 }
 
 fn ownership_prior(record: &Record, places: &Places) -> Vec<[f64; 2]> {
     let mut prior = vec![[f64::NAN; 2]; places.countries.len()];
     let table = record.table("ownership_prior");
-    let (iso3, parameter, value) = (table.text("iso3"), table.text("parameter"), table.real("value"));
+    let (iso3, parameter, value) = (
+        table.text("iso3"),
+        table.text("parameter"),
+        table.real("value"),
+    );
     for row in 0..table.rows() {
         if let Some(country) = places.of(iso3.get(row)) {
             match parameter.get(row) {
@@ -614,25 +868,42 @@ fn ownership_prior(record: &Record, places: &Places) -> Vec<[f64; 2]> {
 fn recorded_prices(record: &Record, places: &Places) -> Vec<f64> {
     let mut price = vec![f64::NAN; places.countries.len()];
     let mut latest = vec![i32::MIN; places.countries.len()];
-    each_row(record, "vehicle_prices", "iso3", &[("powertrain", "all")], "price_usd2023", |code, year, usd| {
-        if let Some(country) = places.of(code)
-            && year >= latest[country]
-        {
-            latest[country] = year;
-            price[country] = usd;
-        }
-    });
+    each_row(
+        record,
+        "vehicle_prices",
+        "iso3",
+        &[("powertrain", "all")],
+        "price_usd2023",
+        |code, year, usd| {
+            if let Some(country) = places.of(code)
+                && year >= latest[country]
+            {
+                latest[country] = year;
+                price[country] = usd;
+            }
+        },
+    );
     price
 }
 
 fn incentives(record: &Record, places: &Places) -> Vec<Incentive> {
     let table = record.table("purchase_incentives");
-    let (iso3, powertrain, rule) = (table.text("iso3"), table.text("powertrain"), table.text("rule"));
-    let (start, end, usd) = (table.integer("start"), table.integer("end"), table.real("usd2023"));
+    let (iso3, powertrain, rule) = (
+        table.text("iso3"),
+        table.text("powertrain"),
+        table.text("rule"),
+    );
+    let (start, end, usd) = (
+        table.integer("start"),
+        table.integer("end"),
+        table.real("usd2023"),
+    );
     let announced = table.integer("known_from");
     let mut found = Vec::new();
     for row in 0..table.rows() {
-        let Some(powertrain) = Powertrain::from_code(powertrain.get(row)) else { continue };
+        let Some(powertrain) = Powertrain::from_code(powertrain.get(row)) else {
+            continue;
+        };
         for country in places.members(iso3.get(row)) {
             found.push(Incentive {
                 country,
@@ -644,14 +915,25 @@ fn incentives(record: &Record, places: &Places) -> Vec<Incentive> {
             });
         }
     }
-    found.sort_by(|a, b| (a.country, a.powertrain, a.years, &a.rule).cmp(&(b.country, b.powertrain, b.years, &b.rule)));
+    found.sort_by(|a, b| {
+        (a.country, a.powertrain, a.years, &a.rule).cmp(&(
+            b.country,
+            b.powertrain,
+            b.years,
+            &b.rule,
+        ))
+    });
     found
 }
 
 fn standards(record: &Record, places: &Places) -> Vec<Standard> {
     let table = record.table("standards");
-    let (iso3, instrument, scope, rule) =
-        (table.text("iso3"), table.text("instrument"), table.text("powertrain_scope"), table.text("rule"));
+    let (iso3, instrument, scope, rule) = (
+        table.text("iso3"),
+        table.text("instrument"),
+        table.text("powertrain_scope"),
+        table.text("rule"),
+    );
     let (year, announced) = (table.integer("year"), table.integer("known_from"));
     let (value, fine) = (table.real("value"), table.real("fine_usd"));
     let mut found = Vec::new();
@@ -666,7 +948,8 @@ fn standards(record: &Record, places: &Places) -> Vec<Standard> {
             found.push(Standard {
                 country,
                 kind,
-                counts_plug_in_hybrids: scope.get(row).contains("PHEV") || scope.get(row).contains("plug"),
+                counts_plug_in_hybrids: scope.get(row).contains("PHEV")
+                    || scope.get(row).contains("plug"),
                 year: year[row],
                 value: value[row],
                 fine_usd: fine[row],
@@ -683,7 +966,11 @@ fn standards(record: &Record, places: &Places) -> Vec<Standard> {
 fn tax_rates(record: &Record, places: &Places, base_year: i32) -> Grid {
     let mut factor = Grid::filled(places.countries.len(), POWERTRAINS, 1.0);
     let table = record.table("vehicle_taxes");
-    let (iso3, powertrain, rate) = (table.text("iso3"), table.text("powertrain"), table.real("rate"));
+    let (iso3, powertrain, rate) = (
+        table.text("iso3"),
+        table.text("powertrain"),
+        table.real("rate"),
+    );
     let (start, end) = (table.integer("start"), table.integer("end"));
     for row in 0..table.rows() {
         if start[row] > base_year || (end[row] != 0 && end[row] < base_year) || rate[row].is_nan() {
@@ -704,7 +991,11 @@ fn tax_rates(record: &Record, places: &Places, base_year: i32) -> Grid {
 
 fn tariffs(record: &Record, places: &Places) -> Grid {
     let table = record.table("tariffs");
-    let (importer, exporter, rate) = (table.text("importer"), table.text("exporter"), table.real("rate"));
+    let (importer, exporter, rate) = (
+        table.text("importer"),
+        table.text("exporter"),
+        table.real("rate"),
+    );
     let mut tariff = Grid::filled(places.countries.len(), ORIGINS, f64::NAN);
     let mut order: Vec<usize> = (0..table.rows()).collect();
     // The most favoured nation first, preferences lower it.
@@ -714,11 +1005,18 @@ fn tariffs(record: &Record, places: &Places) -> Grid {
             let origins: Vec<usize> = match exporter.get(row) {
                 "MFN" | "WLD" => (0..ORIGINS).collect(),
                 "EU27" | "EU" => vec![Origin::Europe.index()],
-                code => Origin::from_code(code).map(Origin::index).into_iter().collect(),
+                code => Origin::from_code(code)
+                    .map(Origin::index)
+                    .into_iter()
+                    .collect(),
             };
             for origin in origins {
                 let cell = &mut tariff[(country, origin)];
-                *cell = if cell.is_nan() { rate[row] } else { cell.min(rate[row]) };
+                *cell = if cell.is_nan() {
+                    rate[row]
+                } else {
+                    cell.min(rate[row])
+                };
             }
         }
     }
@@ -737,13 +1035,15 @@ fn making(record: &Record) -> MakingFactors {
             .collect();
         found.iter().sum::<f64>() / found.len() as f64
     };
-    let electric = |item: &str| mean("vehicle_incl_battery", item) - mean("vehicle_excl_battery", "ghg_bev");
+    let electric =
+        |item: &str| mean("vehicle_incl_battery", item) - mean("vehicle_excl_battery", "ghg_bev");
     MakingFactors {
         // t CO2e per t of vehicle is kg per kg.
         vehicle_kg_per_kg: mean("vehicle_excl_battery", "mass_scaling"),
         assembly_kg: 1000.0 * mean("assembly_plant", "ghg_scope12"),
         // The tables give vehicles with packs of about 55 kWh (US supply); half LFP, half nickel.
-        battery_kg_per_kwh: 1000.0 * 0.5 * (electric("ghg_bev_lfp") + electric("ghg_bev_nmc811")) / 55.0,
+        battery_kg_per_kwh: 1000.0 * 0.5 * (electric("ghg_bev_lfp") + electric("ghg_bev_nmc811"))
+            / 55.0,
     }
 }
 

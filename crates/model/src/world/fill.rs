@@ -14,7 +14,9 @@ pub fn driver_path(history: &Grid, path: &Grid, countries: &[Country], long_run:
     let mut filled = history.clone();
     let trends = trailing_growth(history, countries);
     for country in 0..filled.rows() {
-        let Some(last) = history.row(country).iter().rposition(|cell| !cell.is_nan()) else { continue };
+        let Some(last) = history.row(country).iter().rposition(|cell| !cell.is_nan()) else {
+            continue;
+        };
         let row = filled.row_mut(country);
         if path.row(country).iter().any(|cell| !cell.is_nan()) {
             for (cell, value) in row.iter_mut().zip(path.row(country)).skip(last + 1) {
@@ -25,7 +27,8 @@ pub fn driver_path(history: &Grid, path: &Grid, countries: &[Country], long_run:
             interpolate(row, true);
             for year in last + 1..YEARS {
                 let fade = ((year - last) as f64 / 15.0).min(1.0);
-                row[year] = row[year - 1] * (trends[country] * (1.0 - fade) + long_run * fade).exp();
+                row[year] =
+                    row[year - 1] * (trends[country] * (1.0 - fade) + long_run * fade).exp();
             }
         }
     }
@@ -36,14 +39,29 @@ fn trailing_growth(history: &Grid, countries: &[Country]) -> Vec<f64> {
     let own: Vec<f64> = (0..history.rows())
         .map(|country| {
             let row = history.row(country);
-            let Some(last) = row.iter().rposition(|cell| !cell.is_nan()) else { return f64::NAN };
+            let Some(last) = row.iter().rposition(|cell| !cell.is_nan()) else {
+                return f64::NAN;
+            };
             let first = last.saturating_sub(10);
-            if first < last && row[first] > 0.0 { (row[last] / row[first]).ln() / (last - first) as f64 } else { f64::NAN }
+            if first < last && row[first] > 0.0 {
+                (row[last] / row[first]).ln() / (last - first) as f64
+            } else {
+                f64::NAN
+            }
         })
         .collect();
     let mut group = own.clone();
     by_group_mean_all(&mut group, countries);
-    own.iter().zip(&group).map(|(own, group)| if own.is_nan() { *group } else { 0.5 * (own + group) }).collect()
+    own.iter()
+        .zip(&group)
+        .map(|(own, group)| {
+            if own.is_nan() {
+                *group
+            } else {
+                0.5 * (own + group)
+            }
+        })
+        .collect()
 }
 
 /// Replaces every value by the mean of its group.
@@ -63,7 +81,15 @@ fn group_means(values: &[f64], countries: &[Country]) -> Vec<f64> {
             cell.1 += 1.0;
         }
     }
-    sum.iter().map(|(total, count)| if *count > 0.0 { total / count } else { f64::NAN }).collect()
+    sum.iter()
+        .map(|(total, count)| {
+            if *count > 0.0 {
+                total / count
+            } else {
+                f64::NAN
+            }
+        })
+        .collect()
 }
 
 /// Fills unknown values by the mean of the group, `default` where the group has none.
@@ -80,7 +106,9 @@ pub fn by_group_mean(values: &mut [f64], countries: &[Country], default: f64) {
 /// Fills gaps between known cells linearly, or in logs; carries the ends outward.
 pub fn interpolate(row: &mut [f64], in_logs: bool) {
     let known: Vec<usize> = (0..row.len()).filter(|&i| !row[i].is_nan()).collect();
-    let (Some(&first), Some(&last)) = (known.first(), known.last()) else { return };
+    let (Some(&first), Some(&last)) = (known.first(), known.last()) else {
+        return;
+    };
     for pair in known.windows(2) {
         let (from, to) = (pair[0], pair[1]);
         for i in from + 1..to {
@@ -163,7 +191,11 @@ pub fn by_group_ratio(grid: &mut Grid, countries: &[Country], population: &Grid)
         if grid.row(c).iter().all(|cell| cell.is_nan()) {
             for year in 0..=last_known {
                 let group = means[(country.group.index(), year)];
-                grid[(c, year)] = if group.is_nan() { means[(GROUPS, year)] } else { group };
+                grid[(c, year)] = if group.is_nan() {
+                    means[(GROUPS, year)]
+                } else {
+                    group
+                };
             }
         }
     }
@@ -172,11 +204,19 @@ pub fn by_group_ratio(grid: &mut Grid, countries: &[Country], population: &Grid)
 /// Crude price by year: history, then the reference path; constant beyond what is known.
 pub fn crude(record: &Record, _parameters: &Parameters) -> Vec<f64> {
     let table = record.table("crude_price");
-    let (path, year, price) = (table.text("path"), table.integer("year"), table.real("price_usd2023_per_bbl"));
+    let (path, year, price) = (
+        table.text("path"),
+        table.integer("year"),
+        table.real("price_usd2023_per_bbl"),
+    );
     let mut points: Vec<(i32, f64)> = Vec::new();
     for wanted in ["history", "reference"] {
         let last = points.iter().map(|point| point.0).max().unwrap_or(i32::MIN);
-        points.extend((0..table.rows()).filter(|&row| path.get(row) == wanted && year[row] > last).map(|row| (year[row], price[row])));
+        points.extend(
+            (0..table.rows())
+                .filter(|&row| path.get(row) == wanted && year[row] > last)
+                .map(|row| (year[row], price[row])),
+        );
     }
     points.sort_by_key(|point| point.0);
     if points.is_empty() {
@@ -190,14 +230,22 @@ pub fn crude(record: &Record, _parameters: &Parameters) -> Vec<f64> {
 /// A country with a record somewhere moves from it with its GDP per head (elasticity 1) and people.
 /// A country without one gets sales per head by regression on log income and its square over the
 /// recorded countries of the base year, with the mean residual of its group, shrunk by three observations.
-pub fn sales(recorded: &Grid, population: &Grid, income: &Grid, countries: &[Country], base: usize) -> (Grid, Vec<bool>) {
+pub fn sales(
+    recorded: &Grid,
+    population: &Grid,
+    income: &Grid,
+    countries: &[Country],
+    base: usize,
+) -> (Grid, Vec<bool>) {
     let start = year_index(2005);
     let mut filled = recorded.clone();
     let flags: Vec<bool> = recorded.cells().iter().map(|cell| !cell.is_nan()).collect();
     let size = |c: usize, year: usize| population[(c, year)] * income[(c, year)];
     let guess = cross_section(recorded, population, income, countries, base);
     for c in 0..countries.len() {
-        let mut scaled: Vec<f64> = (start..=base).map(|year| recorded[(c, year)] / size(c, year)).collect();
+        let mut scaled: Vec<f64> = (start..=base)
+            .map(|year| recorded[(c, year)] / size(c, year))
+            .collect();
         if scaled.iter().all(|value| value.is_nan()) {
             scaled.fill(guess[c] / size(c, base));
         }
@@ -212,7 +260,13 @@ pub fn sales(recorded: &Grid, population: &Grid, income: &Grid, countries: &[Cou
 }
 
 /// Predicted base-year sales of every country.
-fn cross_section(recorded: &Grid, population: &Grid, income: &Grid, countries: &[Country], base: usize) -> Vec<f64> {
+fn cross_section(
+    recorded: &Grid,
+    population: &Grid,
+    income: &Grid,
+    countries: &[Country],
+    base: usize,
+) -> Vec<f64> {
     let features = |c: usize| {
         let y = (income[(c, base)] / 1e4).ln();
         [1.0, y, y * y]
@@ -220,12 +274,22 @@ fn cross_section(recorded: &Grid, population: &Grid, income: &Grid, countries: &
     let observed: Vec<(usize, f64)> = (0..countries.len())
         .filter_map(|c| {
             let units = recorded[(c, base)];
-            (units > 0.0 && population[(c, base)] > 0.0).then(|| (c, (units / population[(c, base)]).ln()))
+            (units > 0.0 && population[(c, base)] > 0.0)
+                .then(|| (c, (units / population[(c, base)]).ln()))
         })
         .collect();
-    let rows: Vec<([f64; 3], f64)> = observed.iter().map(|&(c, value)| (features(c), value)).collect();
+    let rows: Vec<([f64; 3], f64)> = observed
+        .iter()
+        .map(|&(c, value)| (features(c), value))
+        .collect();
     let beta = crate::least_squares::solve(&rows, &[1e-9; 3], &[0.0; 3]);
-    let predict = |c: usize| features(c).iter().zip(&beta).map(|(x, b)| x * b).sum::<f64>();
+    let predict = |c: usize| {
+        features(c)
+            .iter()
+            .zip(&beta)
+            .map(|(x, b)| x * b)
+            .sum::<f64>()
+    };
     let mut residual = vec![(0.0, 3.0); GROUPS];
     for &(c, value) in &observed {
         let cell: &mut (f64, f64) = &mut residual[countries[c].group.index()];
@@ -241,7 +305,13 @@ fn cross_section(recorded: &Grid, population: &Grid, income: &Grid, countries: &
 }
 
 /// Heavy vehicles' share of sales: a share of commercial vehicles that depends on what the country counts as commercial.
-pub fn heavy_share(total: &Grid, commercial: &Grid, countries: &[Country], parameters: &Parameters, base: usize) -> Grid {
+pub fn heavy_share(
+    total: &Grid,
+    commercial: &Grid,
+    countries: &[Country],
+    parameters: &Parameters,
+    base: usize,
+) -> Grid {
     let mut share = Grid::filled(countries.len(), YEARS, f64::NAN);
     for (c, country) in countries.iter().enumerate() {
         let group = country.group.code().to_lowercase().replace(' ', "-");
@@ -284,7 +354,11 @@ pub fn hybrid_share(share: &mut Grid, countries: &[Country], income: &Grid, base
         } else {
             let by_income = 0.01 * (income[(c, base)] / 3e4).clamp(0.05, 2.0);
             let mean = means[country.group.index()];
-            let level = if mean.is_nan() { by_income } else { (0.5 * mean).min(0.08) * (income[(c, base)] / 3e4).clamp(0.2, 1.0) };
+            let level = if mean.is_nan() {
+                by_income
+            } else {
+                (0.5 * mean).min(0.08) * (income[(c, base)] / 3e4).clamp(0.2, 1.0)
+            };
             for (year, cell) in row.iter_mut().enumerate() {
                 *cell = level * 0.8_f64.powi(base.saturating_sub(year) as i32);
             }
@@ -295,10 +369,16 @@ pub fn hybrid_share(share: &mut Grid, countries: &[Country], income: &Grid, base
 
 /// Conventional mix where unknown: the mean of the group; petrol with one tenth diesel where the group has none.
 pub fn conventional_mix(mix: &mut Grid, countries: &[Country]) {
-    let known: Vec<bool> = (0..countries.len()).map(|c| mix.row(c).iter().sum::<f64>() > 0.3).collect();
-    let kinds: Vec<Powertrain> = Powertrain::ALL.iter().copied().filter(|f| f.is_conventional()).collect();
+    let known: Vec<bool> = (0..countries.len())
+        .map(|c| mix.row(c).iter().sum::<f64>() > 0.3)
+        .collect();
+    let kinds: Vec<Powertrain> = Powertrain::ALL
+        .iter()
+        .copied()
+        .filter(|f| f.is_conventional())
+        .collect();
     let mut means = vec![[0.0; 4]; GROUPS];
-    let mut counts = vec![0.0; GROUPS];
+    let mut counts = [0.0; GROUPS];
     for (c, country) in countries.iter().enumerate().filter(|(c, _)| known[*c]) {
         let sum: f64 = mix.row(c).iter().sum();
         for (slot, kind) in kinds.iter().enumerate() {
@@ -351,7 +431,7 @@ pub fn tariff(tariff: &mut Grid, countries: &[Country]) {
 fn mean_rows(grid: &mut Grid, countries: &[Country]) {
     let width = grid.row(0).len();
     let mut sums = Grid::filled(GROUPS + 1, width, 0.0);
-    let mut counts = vec![0.0; GROUPS + 1];
+    let mut counts = [0.0; GROUPS + 1];
     for (c, country) in countries.iter().enumerate() {
         if grid.row(c).iter().all(|cell| !cell.is_nan()) {
             for slot in [country.group.index(), GROUPS] {
@@ -364,11 +444,19 @@ fn mean_rows(grid: &mut Grid, countries: &[Country]) {
     }
     for (c, country) in countries.iter().enumerate() {
         if grid.row(c).iter().any(|cell| cell.is_nan()) {
-            let slot = if counts[country.group.index()] > 0.0 { country.group.index() } else { GROUPS };
+            let slot = if counts[country.group.index()] > 0.0 {
+                country.group.index()
+            } else {
+                GROUPS
+            };
             for column in 0..width {
                 let known = grid[(c, column)];
                 if known.is_nan() {
-                    grid[(c, column)] = if counts[slot] > 0.0 { sums[(slot, column)] / counts[slot] } else { 0.0 };
+                    grid[(c, column)] = if counts[slot] > 0.0 {
+                        sums[(slot, column)] / counts[slot]
+                    } else {
+                        0.0
+                    };
                 }
             }
         }

@@ -75,23 +75,27 @@ pub fn render(input: &ReportInput) -> Result<String, minijinja::Error> {
     let balances: Vec<(&String, String, String)> = input
         .balances
         .iter()
-        .map(|(name, residual, tolerance)| (name, format!("{residual:.1e}"), format!("{tolerance:.0e}")))
+        .map(|(name, residual, tolerance)| {
+            (name, format!("{residual:.1e}"), format!("{tolerance:.0e}"))
+        })
         .collect();
-    environment.get_template("report")?.render(minijinja::context! {
-        t => template_value(texts["page"].clone()),
-        style => minijinja::Value::from_safe_string(STYLE.to_owned()),
-        script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
-        data => minijinja::Value::from_safe_string(data),
-        scenario => input.scenario,
-        description => input.description,
-        version => input.version,
-        base => input.base_year,
-        horizon => input.horizon,
-        sources => template_value(json!(sources)),
-        balances => template_value(json!(balances)),
-        warnings => template_value(json!(input.warnings)),
-        has_scores => input.scores.is_some(),
-    })
+    environment
+        .get_template("report")?
+        .render(minijinja::context! {
+            t => template_value(texts["page"].clone()),
+            style => minijinja::Value::from_safe_string(STYLE.to_owned()),
+            script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
+            data => minijinja::Value::from_safe_string(data),
+            scenario => input.scenario,
+            description => input.description,
+            version => input.version,
+            base => input.base_year,
+            horizon => input.horizon,
+            sources => template_value(json!(sources)),
+            balances => template_value(json!(balances)),
+            warnings => template_value(json!(input.warnings)),
+            has_scores => input.scores.is_some(),
+        })
 }
 
 /// JSON for the template; JSON always fits.
@@ -101,24 +105,36 @@ fn template_value(value: Value) -> minijinja::Value {
 
 /// A column of words of a table, if it has it.
 fn words<'a>(table: &'a Table, name: &str) -> Option<(&'a [String], &'a [u32])> {
-    table.columns.iter().find(|column| column.name == name).and_then(|column| match &column.values {
-        Values::Words { words, codes } => Some((words.as_slice(), codes.as_slice())),
-        _ => None,
-    })
+    table
+        .columns
+        .iter()
+        .find(|column| column.name == name)
+        .and_then(|column| match &column.values {
+            Values::Words { words, codes } => Some((words.as_slice(), codes.as_slice())),
+            _ => None,
+        })
 }
 
 fn integers<'a>(table: &'a Table, name: &str) -> Option<&'a [i32]> {
-    table.columns.iter().find(|column| column.name == name).and_then(|column| match &column.values {
-        Values::Integers(values) => Some(values.as_slice()),
-        _ => None,
-    })
+    table
+        .columns
+        .iter()
+        .find(|column| column.name == name)
+        .and_then(|column| match &column.values {
+            Values::Integers(values) => Some(values.as_slice()),
+            _ => None,
+        })
 }
 
 fn reals<'a>(table: &'a Table, name: &str) -> Option<&'a [f64]> {
-    table.columns.iter().find(|column| column.name == name).and_then(|column| match &column.values {
-        Values::Reals(values) => Some(values.as_slice()),
-        _ => None,
-    })
+    table
+        .columns
+        .iter()
+        .find(|column| column.name == name)
+        .and_then(|column| match &column.values {
+            Values::Reals(values) => Some(values.as_slice()),
+            _ => None,
+        })
 }
 
 /// Five significant digits: what a chart or a table of a report can show.
@@ -127,16 +143,22 @@ fn short(value: f64) -> Value {
     if !value.is_finite() || write!(text, "{value:.4e}").is_err() {
         return Value::Null;
     }
-    text.parse::<f64>().map_or(Value::Null, |value| json!(value))
+    text.parse::<f64>()
+        .map_or(Value::Null, |value| json!(value))
 }
 
 /// Variable -> region -> [first year, values...].
 fn indicators(input: &ReportInput) -> Value {
     let mut found: BTreeMap<&str, BTreeMap<&str, BTreeMap<i32, f64>>> = BTreeMap::new();
-    let Some(table) = input.tables.iter().find(|table| table.name == "indicators") else { return json!({}) };
-    if let (Some(region), Some(variable), Some(year), Some(value)) =
-        (words(table, "region"), words(table, "variable"), integers(table, "year"), reals(table, "value"))
-    {
+    let Some(table) = input.tables.iter().find(|table| table.name == "indicators") else {
+        return json!({});
+    };
+    if let (Some(region), Some(variable), Some(year), Some(value)) = (
+        words(table, "region"),
+        words(table, "variable"),
+        integers(table, "year"),
+        reals(table, "value"),
+    ) {
         for row in 0..table.rows() {
             found
                 .entry(variable.0[variable.1[row] as usize].as_str())
@@ -150,9 +172,16 @@ fn indicators(input: &ReportInput) -> Value {
     for (variable, regions) in found {
         let mut by_region = serde_json::Map::new();
         for (region, years) in regions {
-            let (Some((&first, _)), Some((&last, _))) = (years.first_key_value(), years.last_key_value()) else { continue };
+            let (Some((&first, _)), Some((&last, _))) =
+                (years.first_key_value(), years.last_key_value())
+            else {
+                continue;
+            };
             let mut list = vec![json!(first)];
-            list.extend((first..=last).map(|year| years.get(&year).map_or(Value::Null, |value| short(*value))));
+            list.extend(
+                (first..=last)
+                    .map(|year| years.get(&year).map_or(Value::Null, |value| short(*value))),
+            );
             by_region.insert(region.to_owned(), Value::Array(list));
         }
         result.insert(variable.to_owned(), Value::Object(by_region));
@@ -163,18 +192,35 @@ fn indicators(input: &ReportInput) -> Value {
 /// Country -> year -> rows of [segment, powertrain, price, cost of ownership, well-to-wheel, life cycle].
 fn vehicles(input: &ReportInput) -> Value {
     let mut result: BTreeMap<&str, BTreeMap<i32, Vec<Value>>> = BTreeMap::new();
-    let Some(table) = input.tables.iter().find(|table| table.name == "vehicles") else { return json!({}) };
-    if let (Some(iso3), Some(segment), Some(powertrain), Some(year)) =
-        (words(table, "iso3"), words(table, "segment"), words(table, "powertrain"), integers(table, "year"))
-    {
-        let numbers: Vec<&[f64]> = ["consumer_price_usd", "tco_usd_per_km", "well_to_wheel_g_per_km", "life_cycle_g_per_km"]
-            .iter()
-            .filter_map(|name| reals(table, name))
-            .collect();
-        for row in (0..table.rows()).filter(|&row| year[row] == input.base_year || year[row] == input.horizon || year[row] == 2030) {
+    let Some(table) = input.tables.iter().find(|table| table.name == "vehicles") else {
+        return json!({});
+    };
+    if let (Some(iso3), Some(segment), Some(powertrain), Some(year)) = (
+        words(table, "iso3"),
+        words(table, "segment"),
+        words(table, "powertrain"),
+        integers(table, "year"),
+    ) {
+        let numbers: Vec<&[f64]> = [
+            "consumer_price_usd",
+            "tco_usd_per_km",
+            "well_to_wheel_g_per_km",
+            "life_cycle_g_per_km",
+        ]
+        .iter()
+        .filter_map(|name| reals(table, name))
+        .collect();
+        for row in (0..table.rows()).filter(|&row| {
+            year[row] == input.base_year || year[row] == input.horizon || year[row] == 2030
+        }) {
             let mut cells = vec![json!(segment.1[row]), json!(powertrain.1[row])];
             cells.extend(numbers.iter().map(|values| short(values[row])));
-            result.entry(iso3.0[iso3.1[row] as usize].as_str()).or_default().entry(year[row]).or_default().push(Value::Array(cells));
+            result
+                .entry(iso3.0[iso3.1[row] as usize].as_str())
+                .or_default()
+                .entry(year[row])
+                .or_default()
+                .push(Value::Array(cells));
         }
         return json!({"segments": segment.0, "powertrains": powertrain.0, "rows": result});
     }
@@ -183,12 +229,21 @@ fn vehicles(input: &ReportInput) -> Value {
 
 /// Scores over all origins for the world, the halves and the groups.
 fn scores(table: &Table) -> Value {
-    let (Some(mode), Some(region), Some(variable), Some(method), Some(metric)) =
-        (words(table, "mode"), words(table, "region"), words(table, "variable"), words(table, "method"), words(table, "metric"))
-    else {
+    let (Some(mode), Some(region), Some(variable), Some(method), Some(metric)) = (
+        words(table, "mode"),
+        words(table, "region"),
+        words(table, "variable"),
+        words(table, "method"),
+        words(table, "metric"),
+    ) else {
         return Value::Null;
     };
-    let (Some(origin), Some(lead), Some(value), Some(n)) = (integers(table, "origin"), integers(table, "lead"), reals(table, "value"), integers(table, "n")) else {
+    let (Some(origin), Some(lead), Some(value), Some(n)) = (
+        integers(table, "origin"),
+        integers(table, "lead"),
+        reals(table, "value"),
+        integers(table, "n"),
+    ) else {
         return Value::Null;
     };
     let rows: Vec<Value> = (0..table.rows())
@@ -247,7 +302,10 @@ mod tests {
             assert!(texts["page"].get(key).is_some(), "{key}");
         }
         for part in SCRIPT.split("T.").skip(1) {
-            let key: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let key: String = part
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             assert!(texts["script"].get(&key).is_some(), "{key}");
         }
     }

@@ -122,12 +122,12 @@ const shown = [N.base, 2030, 2035].filter((y, i, a) => y <= N.horizon && a.index
 if (!shown.includes(N.horizon)) shown.push(N.horizon);
 const MEASURES = [["Sales|Transportation|Road Vehicle", T.sales2023, 2], [`Sales|${LDV}|Plug-in Electric [Share]`, T.plug, 1], [`Sales|${LDV}|Internal Combustion|Full Hybrid [Share]`, T.hybrid, 1], ["Stocks|Transportation|Road Vehicle", T.stock, 1], [`Emissions|CO2|Energy|Demand|${LDV}`, T.co2, 1]];
 function headline() {
-  const table = el("table", {}), head = el("tr", {}, el("th", {}, T.region));
-  MEASURES.forEach(m => shown.forEach(y => head.append(el("th", {class: "n"}, `${m[1]} ${y}`))));
-  table.append(head);
+  const table = el("table", {}), over = el("tr", {}, el("th", {})), head = el("tr", {}, el("th", {}, T.region));
+  MEASURES.forEach(m => { over.append(el("th", {colspan: shown.length, class: "over"}, m[1])); shown.forEach(y => head.append(el("th", {class: "n"}, String(y)))); });
+  table.append(over, head);
   ["World", ...Object.keys(I["Sales|Transportation|Road Vehicle"] || {}).filter(r => GROUPS.includes(r)).sort((a, b) => GROUPS.indexOf(a) - GROUPS.indexOf(b)), ...TEN].forEach(r => {
     const row = el("tr", {class: r === "World" ? "total" : ""}, el("td", {}, name(r)));
-    MEASURES.forEach(m => shown.forEach(y => row.append(el("td", {class: "n"}, fmt(at(m[0], r, y), m[2])))));
+    MEASURES.forEach(m => shown.forEach(y => row.append(el("td", {class: "n"}, fmt(at(m[0], r, y), m[2] === 2 && at(m[0], r, y) < 0.1 ? 3 : m[2])))));
     table.append(row);
   });
   $("headline-table").append(table);
