@@ -392,10 +392,15 @@ fn the_hindcast_beats_the_last_value_where_it_was_not_tuned() {
             })
             .map_or(f64::NAN, |s| s.value)
     };
-    for variable in [Variable::PlugInShare, Variable::HybridShare] {
+    // Hybrids are on record to 2019 only, so one year ahead is all there is.
+    for (variable, lead) in [
+        (Variable::PlugInShare, 3),
+        (Variable::PlugInShare, 1),
+        (Variable::HybridShare, 1),
+    ] {
         assert!(
-            find(variable, "kyoso", 3) < find(variable, "naive", 3),
-            "{variable:?}"
+            find(variable, "kyoso", lead) < find(variable, "naive", lead),
+            "{variable:?} {lead}"
         );
     }
     assert!(find(Variable::Stock, "kyoso", 1) < find(Variable::Stock, "naive", 1));

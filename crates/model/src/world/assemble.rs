@@ -239,11 +239,11 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     fill::interpolate_rows(&mut grid_g_per_kwh);
     fill::by_group_ratio(&mut grid_g_per_kwh, &countries, &population[reference]);
 
-    let hybrid_recorded_share = hybrid_share(record, &places, base_year);
+    let hybrid_recorded_share = hybrid_share(record, &places, base_year, false);
     let hybrid_recorded: Vec<bool> = (0..countries.len())
         .map(|c| !hybrid_recorded_share[(c, base)].is_nan())
         .collect();
-    let mut hybrid_share = hybrid_recorded_share.clone();
+    let mut hybrid_share = hybrid_share(record, &places, base_year, true);
     fill::hybrid_share(&mut hybrid_share, &countries, &income[reference], base);
 
     let (bev_origin_share, origin_share) = origin_shares(record, &places, base_year);
@@ -395,8 +395,8 @@ fn anchors(record: &Record, places: &Places, base_year: i32) -> Vec<Anchor> {
     anchors
 }
 
-/// Hybrids without plug as a share of light-duty sales: counts first, then published shares.
-fn hybrid_share(record: &Record, places: &Places, base_year: i32) -> Grid {
+/// Hybrids without plug as a share of sales, as published; aggregates speak for members without a figure if asked to.
+fn hybrid_share(record: &Record, places: &Places, base_year: i32, with_aggregates: bool) -> Grid {
     let mut share = places.empty_grid();
     each_row(
         record,
@@ -408,6 +408,9 @@ fn hybrid_share(record: &Record, places: &Places, base_year: i32) -> Grid {
             if year <= base_year && year >= FIRST_YEAR {
                 // An aggregate speaks for its members only where they have no figure of their own.
                 let own = places.of(code).is_some();
+                if !own && !with_aggregates {
+                    return;
+                }
                 for country in places.members(code) {
                     let cell = &mut share[(country, year_index(year))];
                     if own || cell.is_nan() {
