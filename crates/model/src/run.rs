@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::calibrate::{self, Base, adoption::ADOPTED};
 use crate::cohorts::used_age_profile;
-use crate::ids::{Carrier, Grid, POWERTRAINS, Powertrain, YEARS, year_index};
+use crate::ids::{Carrier, Grid, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
 use crate::parameters::Parameters;
 use crate::scenario::Scenario;
 use crate::state::{CountryState, State};
@@ -344,25 +344,32 @@ fn supply(world: &World, parameters: &Parameters, costs: &CostYear, c: usize, ye
     }
 }
 
-/// Energy use of new vehicles of a powertrain, mean over the segments in which it is sold: (fuel, electricity) in MJ/km.
-fn new_use(base: &Base, costs: &CostYear, c: usize, f: usize, units: Option<&[f64]>) -> (f64, f64) {
-    let range = base.offers.of(c);
-    let (mut fuel, mut electricity, mut total) = (0.0, 0.0, 0.0);
-    for (k, j) in range.enumerate() {
-        if base.offers.powertrain[j] as usize == f {
-            let weight = units.map_or(base.offers.base_share[j], |units| units[k]);
-            let s = base.offers.segment[j] as usize;
-            fuel += weight * costs.fuel_use(s, f);
-            electricity += weight * costs.electricity_use(s, f);
-            total += weight;
+/// Energy use of new vehicles by powertrain, mean over the segments in which each is sold: (fuel, electricity) in MJ/km.
+fn new_use(
+    base: &Base,
+    costs: &CostYear,
+    c: usize,
+    units: Option<&[f64]>,
+) -> [(f64, f64); POWERTRAINS] {
+    let mut weights = [[0.0; SEGMENTS]; POWERTRAINS];
+    for (k, j) in base.offers.of(c).enumerate() {
+        let weight = units.map_or(base.offers.base_share[j], |units| units[k]);
+        weights[base.offers.powertrain[j] as usize][base.offers.segment[j] as usize] += weight;
+    }
+    std::array::from_fn(|f| {
+        let total: f64 = weights[f].iter().sum();
+        if total <= 0.0 {
+            // Not sold here: what it would use in a medium car.
+            return (costs.fuel_use(1, f), costs.electricity_use(1, f));
         }
-    }
-    if total > 0.0 {
-        (fuel / total, electricity / total)
-    } else {
-        // Not sold here: what it would use in a medium car.
-        (costs.fuel_use(1, f), costs.electricity_use(1, f))
-    }
+        let mean = |of: &dyn Fn(usize) -> f64| {
+            (0..SEGMENTS).map(|s| weights[f][s] * of(s)).sum::<f64>() / total
+        };
+        (
+            mean(&|s| costs.fuel_use(s, f)),
+            mean(&|s| costs.electricity_use(s, f)),
+        )
+    })
 }
 
 fn initial_state(world: &World, base: &Base, costs: &CostYear) -> State {
@@ -373,8 +380,8 @@ fn initial_state(world: &World, base: &Base, costs: &CostYear) -> State {
         .map(|c| {
             let mut fuel = vec![0.0; POWERTRAINS * YEARS];
             let mut electricity = vec![0.0; POWERTRAINS * YEARS];
-            for f in 0..POWERTRAINS {
-                let (fuel_now, electricity_now) = new_use(base, costs, c, f, None);
+            let use_now = new_use(base, costs, c, None);
+            for (f, (fuel_now, electricity_now)) in use_now.into_iter().enumerate() {
                 for sold in 0..YEARS {
                     let older = t.saturating_sub(sold) as i32;
                     fuel[f * YEARS + sold] = fuel_now * engines.powi(older);
@@ -426,10 +433,7 @@ fn battery_of_base(world: &World, base: &Base, costs: &CostYear) -> f64 {
                         base.offers.segment[j] as usize,
                         base.offers.powertrain[j] as usize,
                     );
-                    units
-                        * base.offers.base_share[j]
-                        * costs.battery_kwh(world, &world.parameters, c, s, f)
-                        * 1e-6
+                    units * base.offers.base_share[j] * costs.battery_kwh(world, c, s, f) * 1e-6
                 })
                 .sum::<f64>()
         })
@@ -513,9 +517,14 @@ fn country_year(
     // Shares under the rules.
     let incomes = &base.incomes[c];
     let market = Market::new(&base.offers, c, incomes, &appeal, &cost_usd);
+    let asked = standards::asked(world, c, year, year_of.scenario.policy_as_of);
     let constraint = Constraint {
-        asked: standards::asked(world, c, year, year_of.scenario.policy_as_of),
-        co2_g_per_km: test_co2(year_of, c, t),
+        asked,
+        co2_g_per_km: if asked.co2.is_some() {
+            test_co2(year_of, c, t)
+        } else {
+            [0.0; POWERTRAINS]
+        },
         last_plug_in_share: plug_in(&last.mix),
         pace_limit: base.adoption.limit(plug_in(&last.mix)),
         tastes: year_of.tastes,
@@ -551,12 +560,14 @@ fn country_year(
             base.offers.powertrain[j] as usize,
         );
         by_powertrain[f] += offer_units[k];
-        battery_gwh += offer_units[k] * costs.battery_kwh(world, parameters, c, s, f) * 1e-6;
+        battery_gwh += offer_units[k] * costs.battery_kwh(world, c, s, f) * 1e-6;
     }
     let plug_in_before = last.plug_in_stock();
-    for f in 0..POWERTRAINS {
+    for (f, (fuel, electricity)) in new_use(base, costs, c, Some(&offer_units))
+        .into_iter()
+        .enumerate()
+    {
         state.light_mut(f)[0] += by_powertrain[f];
-        let (fuel, electricity) = new_use(base, costs, c, f, Some(&offer_units));
         state.set_use(f, t, fuel, electricity);
         state.mix[f] = by_powertrain[f] / light_new;
     }
@@ -621,6 +632,7 @@ fn test_co2(year_of: &Year, c: usize, t: usize) -> [f64; POWERTRAINS] {
         km_age_decline: year_of.constants.km_age_decline,
     };
     let factors = energy::factors(world, &supply);
+    let use_now = new_use(year_of.base, year_of.costs, c, None);
     std::array::from_fn(|f| {
         let powertrain = Powertrain::ALL[f];
         if matches!(
@@ -629,7 +641,7 @@ fn test_co2(year_of: &Year, c: usize, t: usize) -> [f64; POWERTRAINS] {
         ) {
             return 0.0;
         }
-        let (fuel, _) = new_use(year_of.base, year_of.costs, c, f, None);
+        let (fuel, _) = use_now[f];
         // The test counts more electric driving than the road shows (ICCT 2022): 45 % less fuel.
         let charged = if powertrain == Powertrain::PlugInHybrid {
             0.55

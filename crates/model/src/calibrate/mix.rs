@@ -11,7 +11,7 @@ use crate::input::Record;
 use crate::world::World;
 
 /// Share of a market below which a cell is no offer.
-const NEGLIGIBLE: f64 = 1e-6;
+const NEGLIGIBLE: f64 = 2e-5;
 const SWEEPS: usize = 60;
 
 /// Affinities between origin, segment and powertrain from which the fitting starts.

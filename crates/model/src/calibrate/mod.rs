@@ -8,7 +8,7 @@ pub mod stock;
 use rayon::prelude::*;
 
 use crate::cohorts::AGES;
-use crate::ids::{Drivers, Grid, ORIGINS, POWERTRAINS, Powertrain, YEARS, year_index};
+use crate::ids::{Drivers, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
 use crate::input::Record;
 use crate::step::cost::{self, CostYear, PriceLevel};
 use crate::step::market::{self, Incomes, Tastes};
@@ -142,6 +142,8 @@ pub fn offer_costs(
     offers: &mix::Offers,
     c: usize,
 ) -> Vec<f64> {
+    // Origins differ in duty alone, so the rest is worked out once a segment and powertrain.
+    let mut cells = [(f64::NAN, 0.0); SEGMENTS * POWERTRAINS];
     offers
         .of(c)
         .map(|j| {
@@ -150,8 +152,16 @@ pub fn offer_costs(
                 offers.segment[j] as usize,
                 offers.powertrain[j] as usize,
             );
-            costs.consumer_price(level, world, c, o, s, f) - costs.support_usd[(c, f)]
-                + costs.beside_price(world, c, s, f)
+            let cell = &mut cells[s * POWERTRAINS + f];
+            if cell.0.is_nan() {
+                let price =
+                    costs.producer_price(level, world, c, s, f) * (1.0 + world.tax_rate[(c, f)]);
+                *cell = (
+                    price,
+                    costs.beside_price(world, c, s, f) - costs.support_usd[(c, f)],
+                );
+            }
+            cell.0 * (1.0 + level.duty[(c, o)]) + cell.1
         })
         .collect()
 }

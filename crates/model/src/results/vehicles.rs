@@ -154,7 +154,7 @@ impl Results<'_> {
         let tank_to_wheel = fuel * tailpipe;
         let well_to_wheel = tank_to_wheel + fuel * upstream + electricity * factors[3].1;
         let making = world.making.vehicle_kg_per_kg * world.technology.mass_kg[(s, f)]
-            + world.making.battery_kg_per_kwh * costs.battery_kwh(world, parameters, c, s, f);
+            + world.making.battery_kg_per_kwh * costs.battery_kwh(world, c, s, f);
         [
             price,
             tco,

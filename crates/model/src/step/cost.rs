@@ -47,6 +47,8 @@ pub struct CostYear {
     fuel_mj_per_km: Grid,
     electricity_mj_per_km: Grid,
     bev_kwh: Vec<f64>,
+    phev_kwh: f64,
+    hev_kwh: f64,
     direct_usd: Grid,
     scaled_usd: Grid,
 }
@@ -149,6 +151,8 @@ impl CostYear {
             fuel_mj_per_km,
             electricity_mj_per_km,
             bev_kwh,
+            phev_kwh: parameters.get("tech.phev_battery_kwh"),
+            hev_kwh: parameters.get("tech.hev_battery_kwh"),
             direct_usd,
             scaled_usd,
         }
@@ -208,18 +212,11 @@ impl CostYear {
     }
 
     /// Battery of a new vehicle, kWh.
-    pub fn battery_kwh(
-        &self,
-        world: &World,
-        parameters: &Parameters,
-        c: usize,
-        s: usize,
-        f: usize,
-    ) -> f64 {
+    pub fn battery_kwh(&self, world: &World, c: usize, s: usize, f: usize) -> f64 {
         match Powertrain::ALL[f] {
             Powertrain::BatteryElectric => self.bev_kwh[s] * world.battery_size_ratio[c],
-            Powertrain::PlugInHybrid => parameters.get("tech.phev_battery_kwh"),
-            Powertrain::Hybrid | Powertrain::FuelCell => parameters.get("tech.hev_battery_kwh"),
+            Powertrain::PlugInHybrid => self.phev_kwh,
+            Powertrain::Hybrid | Powertrain::FuelCell => self.hev_kwh,
             _ => 0.0,
         }
     }

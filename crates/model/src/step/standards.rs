@@ -33,12 +33,14 @@ pub struct Multipliers {
 
 /// Reads the rules of a country for a year; values between the points of a rule are interpolated.
 pub fn asked(world: &World, country: usize, year: i32, policy_as_of: Option<i32>) -> Asked {
-    let rules: Vec<&Standard> = world
+    // Standards are sorted by country.
+    let first = world
         .standards
+        .partition_point(|rule| rule.country < country);
+    let rules: Vec<&Standard> = world.standards[first..]
         .iter()
-        .filter(|rule| {
-            rule.country == country && policy_as_of.is_none_or(|as_of| rule.announced <= as_of)
-        })
+        .take_while(|rule| rule.country == country)
+        .filter(|rule| policy_as_of.is_none_or(|as_of| rule.announced <= as_of))
         .collect();
     let mut asked = Asked::default();
     let mut start = 0;

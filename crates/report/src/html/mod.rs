@@ -5,7 +5,6 @@
 //! fixed-size canvases, while ours prints as vectors at any size and the whole report stays near 2 MB.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use kyoso_model::tables::{Table, Values};
 use serde_json::{Value, json};
@@ -139,52 +138,65 @@ fn reals<'a>(table: &'a Table, name: &str) -> Option<&'a [f64]> {
 
 /// Five significant digits: what a chart or a table of a report can show.
 fn short(value: f64) -> Value {
-    let mut text = String::new();
-    if !value.is_finite() || write!(text, "{value:.4e}").is_err() {
+    if !value.is_finite() {
         return Value::Null;
     }
-    text.parse::<f64>()
-        .map_or(Value::Null, |value| json!(value))
+    if value == 0.0 {
+        return json!(0);
+    }
+    let decimals = 4 - value.abs().log10().floor() as i32;
+    // Powers of ten up to 10^22 are exact, so the quotient prints as the rounded number.
+    let rounded = if (0..=22).contains(&decimals) {
+        let power = 10_f64.powi(decimals);
+        (value * power).round() / power
+    } else if (-22..0).contains(&decimals) {
+        let power = 10_f64.powi(-decimals);
+        (value / power).round() * power
+    } else {
+        value
+    };
+    json!(rounded)
 }
 
-/// Variable -> region -> [first year, values...].
+/// Variable -> region -> [first year, values...]; rows of one variable and region stand together, by year.
 fn indicators(input: &ReportInput) -> Value {
-    let mut found: BTreeMap<&str, BTreeMap<&str, BTreeMap<i32, f64>>> = BTreeMap::new();
+    let mut result = serde_json::Map::new();
     let Some(table) = input.tables.iter().find(|table| table.name == "indicators") else {
         return json!({});
     };
-    if let (Some(region), Some(variable), Some(year), Some(value)) = (
+    let (Some(region), Some(variable), Some(year), Some(value)) = (
         words(table, "region"),
         words(table, "variable"),
         integers(table, "year"),
         reals(table, "value"),
-    ) {
-        for row in 0..table.rows() {
-            found
-                .entry(variable.0[variable.1[row] as usize].as_str())
-                .or_default()
-                .entry(region.0[region.1[row] as usize].as_str())
-                .or_default()
-                .insert(year[row], value[row]);
+    ) else {
+        return json!({});
+    };
+    let mut start = 0;
+    while start < table.rows() {
+        let same = |row: &usize| {
+            region.1[*row] == region.1[start] && variable.1[*row] == variable.1[start]
+        };
+        let end = start + (start..table.rows()).take_while(same).count();
+        let mut list = Vec::with_capacity(end - start + 1);
+        list.push(json!(year[start]));
+        for row in start..end {
+            // A gap between years is a gap in the chart.
+            while (list.len() as i32 - 1) < year[row] - year[start] {
+                list.push(Value::Null);
+            }
+            list.push(short(value[row]));
         }
-    }
-    let mut result = serde_json::Map::new();
-    for (variable, regions) in found {
-        let mut by_region = serde_json::Map::new();
-        for (region, years) in regions {
-            let (Some((&first, _)), Some((&last, _))) =
-                (years.first_key_value(), years.last_key_value())
-            else {
-                continue;
-            };
-            let mut list = vec![json!(first)];
-            list.extend(
-                (first..=last)
-                    .map(|year| years.get(&year).map_or(Value::Null, |value| short(*value))),
+        let by_region = result
+            .entry(variable.0[variable.1[start] as usize].clone())
+            .or_insert_with(|| json!({}));
+        if let Some(by_region) = by_region.as_object_mut() {
+            by_region.insert(
+                region.0[region.1[start] as usize].clone(),
+                Value::Array(list),
             );
-            by_region.insert(region.to_owned(), Value::Array(list));
         }
-        result.insert(variable.to_owned(), Value::Object(by_region));
+        start = end;
     }
     Value::Object(result)
 }
