@@ -1,4 +1,4 @@
-//! Whole-world benchmarks. Budgets on two cores: projection 2023-2035 20 ms, calibration 60 ms, hindcast 700 ms.
+//! Whole-world benchmarks. Budgets on two cores: projection 2023-2035 20 ms, calibration 60 ms, hindcast of five origins 2 s.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use kyoso_model::calibrate;
@@ -13,7 +13,7 @@ fn world(bench: &mut Criterion) {
     let pack = Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data").into());
     let record = Record::load(&pack).expect("the pack is sound");
     bench.bench_function("read and check the pack", |b| {
-        b.iter(|| Record::load(&pack))
+        b.iter(|| Record::load(&pack));
     });
     bench.bench_function("calibrate", |b| {
         b.iter(|| {
@@ -25,7 +25,7 @@ fn world(bench: &mut Criterion) {
     let base = calibrate::calibrate(&mut world, &record);
     let scenario = Scenario::default();
     bench.bench_function("project 2023-2035", |b| {
-        b.iter(|| run::run(&world, &base, &scenario))
+        b.iter(|| run::run(&world, &base, &scenario));
     });
     let outcome = run::run(&world, &base, &scenario).expect("it converges");
     let results = Results {

@@ -192,3 +192,36 @@ fn later_rows_are_left_out_of_an_earlier_origin() {
     }
     assert!(cut.waived["segments"].0 > 0 && !cut.waived["segments"].1.is_empty());
 }
+
+/// The shipped pack in memory.
+fn in_memory() -> &'static kyoso_model::input::Memory {
+    use kyoso_model::input::Source;
+    static PACK: OnceLock<kyoso_model::input::Memory> = OnceLock::new();
+    PACK.get_or_init(|| {
+        let folder = Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data").into());
+        let mut memory = kyoso_model::input::Memory::default();
+        for path in folder.paths() {
+            let bytes = folder.read(&path).expect("it was listed").into_owned();
+            memory.0.insert(path, bytes.into());
+        }
+        memory
+    })
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_bytes_of_a_table_make_the_reader_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+        let mut pack = in_memory().clone();
+        pack.0.insert("record/gini.csv".to_owned(), bytes.into());
+        proptest::prop_assert!(Record::load(&pack).is_err());
+    }
+
+    #[test]
+    fn no_cells_of_a_table_make_the_reader_panic(cells in "[A-Z]{3},[-0-9.eE]{0,6},[-0-9.a-z\"]{0,8},[0-9]{0,5},[A-Z_]{0,9},[a-z]{0,9},.{0,9}") {
+        let mut pack = in_memory().clone();
+        let header = "iso3,year,gini_income_equivalent,known_from,source,basis,note\n";
+        pack.0.insert("record/gini.csv".to_owned(), format!("{header}{cells}\n").into_bytes().into());
+        let _ = Record::load(&pack);
+    }
+}

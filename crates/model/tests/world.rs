@@ -449,7 +449,7 @@ fn regions_are_sums_of_their_countries() {
                 "World" => world += value[row],
                 "ASEAN (11)" => {}
                 name if name.len() == 3 && set().world.country(name).is_some() => {
-                    countries += value[row]
+                    countries += value[row];
                 }
                 _ => groups += value[row],
             }
