@@ -538,3 +538,11 @@ fn small_commands_answer() {
     );
     assert!(printed(&kyoso(&place.0, &["completions", "bash"])).contains("kyoso"));
 }
+
+#[test]
+fn the_headline_of_the_baseline_changes_only_with_a_reason() {
+    let place = Place::new("headline");
+    let output = kyoso(&place.0, &["run", "--quiet"]);
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    insta::assert_snapshot!(printed(&output));
+}

@@ -47,3 +47,43 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_indicator_is_defined_in_the_code_list_with_its_unit() {
+    let place = std::env::temp_dir().join(format!("kyoso-codelist-{}", std::process::id()));
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_kyoso"))
+        .args([
+            "run",
+            "--quiet",
+            "--format",
+            "csv",
+            "--horizon",
+            "2024",
+            "--out",
+        ])
+        .arg(&place)
+        .output()
+        .expect("it starts")
+        .status;
+    assert!(status.success());
+    let list = fs::read_to_string(root().join("data/codelist/variables.csv")).expect("it is there");
+    let known: std::collections::BTreeSet<(&str, &str)> = list
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            line.split_once(',')
+                .and_then(|(name, rest)| Some((name, rest.split(',').next()?)))
+        })
+        .collect();
+    let text = fs::read_to_string(place.join("indicators.csv")).expect("a table");
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert!(
+            known.contains(&(cells[3], cells[4])),
+            "{} in {} has no definition",
+            cells[3],
+            cells[4]
+        );
+    }
+    let _ = fs::remove_dir_all(place);
+}

@@ -1,1 +1,0 @@
-//! Differentiated-products demand: BLP estimation, Bertrand-Nash prices, welfare.
