@@ -278,7 +278,12 @@ fn read_bibliography(
                 .trim_end_matches('}')
                 .split_whitespace()
                 .collect();
-            sources.insert(key.trim().to_owned(), words.join(" "));
+            let text = words.join(" ");
+            // Most entries are a title alone; what stands around it is for other readers of the file.
+            let title = text
+                .strip_prefix("title = {")
+                .and_then(|rest| rest.strip_suffix('}'));
+            sources.insert(key.trim().to_owned(), title.unwrap_or(&text).to_owned());
         }
     }
     sources

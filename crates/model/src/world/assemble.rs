@@ -239,11 +239,22 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     fill::interpolate_rows(&mut grid_g_per_kwh);
     fill::by_group_ratio(&mut grid_g_per_kwh, &countries, &population[reference]);
 
-    let hybrid_recorded_share = hybrid_share(record, &places, base_year, false);
+    let mut hybrid_recorded_share = hybrid_share(record, &places, base_year, false);
+    let mut hybrid_share = hybrid_share(record, &places, base_year, true);
+    // Counts of hybrids go before published shares.
+    let hybrids = &electrified[Powertrain::Hybrid.index()];
+    for c in 0..countries.len() {
+        for t in 0..=base {
+            let share = hybrids[(c, t)] / (sales[(c, t)] * (1.0 - heavy_share[(c, t)]));
+            if share.is_finite() {
+                hybrid_recorded_share[(c, t)] = share.min(0.9);
+                hybrid_share[(c, t)] = share.min(0.9);
+            }
+        }
+    }
     let hybrid_recorded: Vec<bool> = (0..countries.len())
         .map(|c| !hybrid_recorded_share[(c, base)].is_nan())
         .collect();
-    let mut hybrid_share = hybrid_share(record, &places, base_year, true);
     fill::hybrid_share(&mut hybrid_share, &countries, &income[reference], base);
 
     let (bev_origin_share, origin_share) = origin_shares(record, &places, base_year);

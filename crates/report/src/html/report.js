@@ -57,7 +57,7 @@ function chart(title, series, stacked, top) {
   if (x1 > N.base) svg.append(el("rect", {x: X(Math.max(N.base, x0)), y: Tp, width: X(x1) - X(Math.max(N.base, x0)), height: H - B - Tp, fill: "#eef2f5"}));
   marks.forEach(m => { svg.append(el("line", {x1: L, x2: W - R, y1: Y(m), y2: Y(m), stroke: "#dde3e8"}), el("text", {x: L - 5, y: Y(m) + 4, "text-anchor": "end"}, m >= 10000 ? m.toLocaleString("en") : String(+m.toPrecision(4)))); });
   const span = x1 - x0, every = span > 30 ? 10 : span > 12 ? 5 : span > 6 ? 2 : 1;
-  years.forEach(y => { if (y % every === 0 || (every > 2 && y === N.base)) { if (every > 2 && y !== N.base && Math.abs(y - N.base) < 2) return; svg.append(el("text", {x: X(y), y: H - 6, "text-anchor": "middle"}, String(y))); } });
+  years.forEach(y => { if (y % every === 0 || (every > 2 && y === N.base)) { if (every > 2 && y !== N.base && Math.abs(y - N.base) < 3) return; svg.append(el("text", {x: X(y), y: H - 6, "text-anchor": "middle"}, String(y))); } });
   if (stacked) {
     const base = new Map(years.map(y => [y, 0]));
     series.forEach((s, i) => {
