@@ -293,24 +293,31 @@ fn history_never_moves() {
         .zip(&changed)
         .filter(|(table, _)| table.name == "indicators")
     {
-        let column = |table: &Table, name: &str| {
-            table
-                .columns
+        // Rows of the projection may come and go (a price of what a ban takes away), so history is compared alone.
+        let history = |table: &Table| -> Vec<(i32, u64)> {
+            let column = |name: &str| {
+                &table
+                    .columns
+                    .iter()
+                    .find(|column| column.name == name)
+                    .expect("a column")
+                    .values
+            };
+            let (Values::Integers(years), Values::Reals(values)) =
+                (column("year"), column("value"))
+            else {
+                panic!("the table has years and values");
+            };
+            years
                 .iter()
-                .find(|column| column.name == name)
-                .map(|column| column.values.clone())
+                .zip(values)
+                .filter(|(year, _)| **year <= 2023)
+                .map(|(year, value)| (*year, value.to_bits()))
+                .collect()
         };
-        let (
-            Some(Values::Integers(years)),
-            Some(Values::Reals(before)),
-            Some(Values::Reals(after)),
-        ) = (column(a, "year"), column(a, "value"), column(b, "value"))
-        else {
-            panic!("the table has years and values");
-        };
-        for row in 0..years.len() {
-            assert!(years[row] > 2023 || before[row].to_bits() == after[row].to_bits());
-        }
+        let (before, after) = (history(a), history(b));
+        assert!(before.len() > 10_000);
+        assert!(before == after);
     }
 }
 
