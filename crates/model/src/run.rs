@@ -180,7 +180,8 @@ fn project(
             energy::fleet_energy(
                 world,
                 &state.countries[c],
-                &supply(world, &parameters, &base_costs, c, world.base_year),
+                // A scenario's settings begin after the base year.
+                &supply(world, &world.parameters, &base_costs, c, world.base_year),
                 base_year,
             )
         })
@@ -328,7 +329,14 @@ fn note_world_mix(state: &mut State, t: usize, countries: &[CountryYear]) {
     state.note_world_mix(t, &sold);
 }
 
-fn supply(world: &World, parameters: &Parameters, costs: &CostYear, c: usize, year: i32) -> Supply {
+/// Fuels, electricity and distances of a country in a year, as the scenario has them.
+pub(crate) fn supply(
+    world: &World,
+    parameters: &Parameters,
+    costs: &CostYear,
+    c: usize,
+    year: i32,
+) -> Supply {
     let t = year_index(year);
     let set = if parameters.sets("grid") {
         parameters.setting(&format!("grid.{}", world.countries[c].iso3), year)

@@ -1,7 +1,9 @@
 //! Prices and life-cycle figures of new vehicles.
 
 use super::{Real, Results, Rows, Word, Year};
-use crate::ids::{POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
+use crate::ids::{POWERTRAINS, Powertrain, SEGMENTS, Segment};
+use crate::parameters::Parameters;
+use crate::run;
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};
 use crate::tables::Table;
@@ -14,6 +16,15 @@ impl Results<'_> {
     fn cost_years(&self) -> impl Iterator<Item = &CostYear> {
         std::iter::once(&self.outcome.base_costs)
             .chain(self.outcome.years.iter().map(|year| &year.costs))
+    }
+
+    /// Parameters of a year: a scenario's settings begin after the base year.
+    fn parameters(&self, year: i32) -> &Parameters {
+        if year > self.world.base_year {
+            &self.outcome.parameters
+        } else {
+            &self.world.parameters
+        }
     }
 
     /// True where the country sells this cell from any origin.
@@ -36,7 +47,6 @@ impl Results<'_> {
             vec![self.iso3(), segments, powertrains, vec!["all".to_owned()]],
             6,
         );
-        let markup = self.outcome.parameters.get("tech.markup");
         for c in 0..self.world.countries.len() {
             let sold = self.sold(c);
             let duty: f64 = self
@@ -48,6 +58,7 @@ impl Results<'_> {
                 .map(|(share, duty)| share * duty)
                 .sum();
             for costs in self.cost_years() {
+                let markup = self.parameters(costs.year).get("tech.markup");
                 for s in 0..SEGMENTS {
                     for f in (0..POWERTRAINS).filter(|&f| sold[s][f]) {
                         let producer =
@@ -128,7 +139,7 @@ impl Results<'_> {
     /// Price, cost of ownership, energy, tank-to-wheel, well-to-wheel, life cycle.
     fn vehicle(&self, costs: &CostYear, c: usize, s: usize, f: usize) -> [f64; 6] {
         let world = self.world;
-        let parameters = &self.outcome.parameters;
+        let parameters = self.parameters(costs.year);
         let price = costs.producer_price(&self.base.price_level, world, c, s, f)
             * (1.0 + world.tax_rate[(c, f)])
             - costs.support_usd[(c, f)];
@@ -140,13 +151,9 @@ impl Results<'_> {
             years
         };
         let tco = price / (annuity * costs.km[c]) + costs.running_usd_per_km(c, s, f);
-        let t = year_index(costs.year);
         let supply = Supply {
-            ethanol: world.ethanol_share[(c, t)],
-            biodiesel: world.biodiesel_share[(c, t)],
-            grid_g_per_kwh: world.grid_g_per_kwh[(c, t)],
-            km: costs.km[c],
             km_age_decline: 0.0,
+            ..run::supply(world, parameters, costs, c, costs.year)
         };
         let factors = energy::factors(world, &supply);
         let (fuel, electricity) = (costs.fuel_use(s, f), costs.electricity_use(s, f));
