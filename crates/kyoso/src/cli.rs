@@ -64,7 +64,11 @@ pub enum Command {
         manifest: PathBuf,
     },
     /// JSON Schema of scenario files, for completion in editors.
-    Schema,
+    Schema {
+        /// List the parameters that a scenario may set, with value, range and unit.
+        #[arg(long)]
+        parameters: bool,
+    },
     /// Completion script for a shell.
     Completions {
         /// The shell.

@@ -1,14 +1,20 @@
 //! The data in the program, or a folder in its place; scenarios by name or path.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
 
+use anyhow::{Result, bail};
 use include_dir::{Dir, include_dir};
 use kyoso_model::input::{Folder, Memory, Record, Source};
 use kyoso_model::parameters::Parameters;
-use kyoso_model::scenario::{Library, Vocabulary};
+use kyoso_model::scenario::{Found, Library, Missing, Vocabulary};
 
 static DATA: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../data");
+
+/// Where a pack keeps its scenarios.
+const SHELF: &str = "scenarios/";
 
 /// Files of the embedded pack that a copy needs.
 pub fn embedded() -> Memory {
@@ -27,30 +33,81 @@ pub fn embedded() -> Memory {
 }
 
 /// The pack to use.
-pub fn source(folder: Option<&Path>) -> Box<dyn Source> {
+pub fn source(folder: Option<&Path>) -> Result<Box<dyn Source>> {
     match folder {
-        Some(folder) => Box::new(Folder(folder.to_path_buf())),
-        None => Box::new(embedded()),
+        Some(folder) if folder.is_dir() => Ok(Box::new(Folder(folder.to_path_buf()))),
+        Some(folder) => bail!(
+            "no folder {}\n  help: `kyoso data init DIR` makes one with a copy of the data",
+            folder.display()
+        ),
+        None => Ok(Box::new(embedded())),
     }
 }
+
+/// Path of a shipped scenario in a pack.
+pub fn shipped(name: &str) -> String {
+    format!("{SHELF}{name}.toml")
+}
+
+/// Larger than any scenario: what is longer was not meant as one.
+const LONGEST_SCENARIO_BYTES: u64 = 1 << 20;
 
 /// Scenarios of a pack by name, and any file by path.
 pub struct Scenarios<'a>(pub &'a dyn Source);
 
+impl Scenarios<'_> {
+    /// A file on disk: relative to the file that asks for it, with or without `.toml`.
+    fn local(name: &str, asked_by: Option<&str>) -> PathBuf {
+        let folder = asked_by.and_then(|file| Path::new(file).parent());
+        // Without the `.` in `./a.toml`, so that a circle of files is seen.
+        let path: PathBuf = folder
+            .map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .collect();
+        let mut with_extension = path.clone().into_os_string();
+        with_extension.push(".toml");
+        let with_extension = PathBuf::from(with_extension);
+        if !path.is_file() && with_extension.is_file() {
+            with_extension
+        } else {
+            path
+        }
+    }
+}
+
 impl Library for Scenarios<'_> {
-    fn find(&self, name: &str) -> Option<(String, Cow<'_, str>)> {
-        let shipped = format!("scenarios/{name}.toml");
-        if let Some(bytes) = self.0.read(&shipped) {
-            return Some((
-                shipped,
-                Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    fn find(&self, name: &str, asked_by: Option<&str>) -> std::result::Result<Found<'_>, Missing> {
+        let shipped = shipped(name);
+        if !name.contains(['/', '\\'])
+            && let Some(bytes) = self.0.read(&shipped)
+        {
+            return Ok(Found {
+                file: shipped,
+                bytes,
+            });
+        }
+        let path = Self::local(name, asked_by.filter(|file| !file.starts_with(SHELF)));
+        if path.is_dir() || !path.exists() {
+            return Err(Missing::Unknown);
+        }
+        let unreadable = |error: std::io::Error| Missing::Unreadable(error.to_string());
+        let mut bytes = Vec::new();
+        File::open(&path)
+            .and_then(|file| {
+                file.take(LONGEST_SCENARIO_BYTES + 1)
+                    .read_to_end(&mut bytes)
+            })
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > LONGEST_SCENARIO_BYTES {
+            return Err(Missing::Unreadable(
+                "it is longer than any scenario".to_owned(),
             ));
         }
-        let bytes = std::fs::read(name).ok()?;
-        Some((
-            name.to_owned(),
-            Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-        ))
+        Ok(Found {
+            file: path.to_string_lossy().replace('\\', "/"),
+            bytes: Cow::Owned(bytes),
+        })
     }
 
     fn names(&self) -> Vec<String> {
@@ -58,7 +115,7 @@ impl Library for Scenarios<'_> {
             .paths()
             .iter()
             .filter_map(|path| {
-                path.strip_prefix("scenarios/")?
+                path.strip_prefix(SHELF)?
                     .strip_suffix(".toml")
                     .map(str::to_owned)
             })

@@ -89,6 +89,11 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Columns of text, the first to the left, the others to the right.
 pub fn columns(rows: &[Vec<String>]) -> String {
+    columns_aligned(rows, |column| column > 0)
+}
+
+/// Columns of text, to the right where `right` says so.
+pub fn columns_aligned(rows: &[Vec<String>], right: impl Fn(usize) -> bool) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width: Vec<usize> = (0..count)
         .map(|i| {
@@ -106,10 +111,10 @@ pub fn columns(rows: &[Vec<String>]) -> String {
             .enumerate()
             .map(|(i, cell)| {
                 let pad = " ".repeat(width[i] - cell.chars().count());
-                if i == 0 {
-                    format!("{cell}{pad}")
-                } else {
+                if right(i) {
                     format!("{pad}{cell}")
+                } else {
+                    format!("{cell}{pad}")
                 }
             })
             .collect();

@@ -306,7 +306,7 @@ fn a_missing_table_and_a_folder_that_is_no_pack() {
     let output = kyoso(&place.0, &["run", "--data", "nowhere"]);
     assert_eq!(code(&output), 1);
     assert!(
-        errors(&output).contains("the pack has no schema"),
+        errors(&output).contains("no folder nowhere"),
         "{}",
         errors(&output)
     );

@@ -3,29 +3,141 @@
 use std::collections::BTreeMap;
 
 use crate::input::Record;
-use crate::scenario::{ParameterInfo, Setting};
+use crate::scenario::{ParameterInfo, Reach, Setting};
 
 /// Paths that end in a country code and default to the tables of the pack:
-/// path, unit, lowest and highest value allowed.
-pub const COUNTRY_PATHS: &[(&str, &str, f64, f64)] = &[
-    ("fuel_price.gasoline", "USD2023/l", 0.001, 20.0),
-    ("fuel_price.diesel", "USD2023/l", 0.001, 20.0),
-    ("fuel_price.electricity", "USD2023/kWh", 0.0, 5.0),
-    ("grid", "gCO2e/kWh", 0.0, 2000.0),
-    ("population", "persons", 1.0, 5e9),
-    ("gdp_per_head", "2021 intl$", 100.0, 1e6),
-    ("annual_km", "km/vehicle/year", 100.0, 100_000.0),
-    ("incentive.BEV", "USD2023/vehicle", -100_000.0, 100_000.0),
-    ("incentive.PHEV", "USD2023/vehicle", -100_000.0, 100_000.0),
-    ("incentive.HEV", "USD2023/vehicle", -100_000.0, 100_000.0),
+/// path, unit, lowest and highest value allowed, what it is.
+pub const COUNTRY_PATHS: &[(&str, &str, f64, f64, &str)] = &[
     (
-        "ownership.saturation",
-        "vehicles per 1000 people",
-        10.0,
-        1500.0,
+        "fuel_price.gasoline",
+        "USD2023/l",
+        0.001,
+        20.0,
+        "retail price of petrol",
     ),
-    ("chargers", "public points", 0.0, 1e9),
+    (
+        "fuel_price.diesel",
+        "USD2023/l",
+        0.001,
+        20.0,
+        "retail price of diesel",
+    ),
+    (
+        "fuel_price.electricity",
+        "USD2023/kWh",
+        0.0,
+        5.0,
+        "retail price of electricity",
+    ),
+    (
+        "grid",
+        "gCO2e/kWh",
+        0.0,
+        2000.0,
+        "life-cycle emissions of electricity",
+    ),
+    ("population", "persons", 1.0, 5e9, "people"),
+    (
+        "gdp_per_head",
+        "2021 intl$",
+        100.0,
+        1e6,
+        "income at purchasing power",
+    ),
+    (
+        "annual_km",
+        "km/vehicle/year",
+        100.0,
+        100_000.0,
+        "distance of a new light vehicle",
+    ),
+    (
+        "incentive.BEV",
+        "USD2023/vehicle",
+        -100_000.0,
+        100_000.0,
+        "support to a buyer; negative is a charge",
+    ),
+    (
+        "incentive.PHEV",
+        "USD2023/vehicle",
+        -100_000.0,
+        100_000.0,
+        "support to a buyer; negative is a charge",
+    ),
+    (
+        "incentive.HEV",
+        "USD2023/vehicle",
+        -100_000.0,
+        100_000.0,
+        "support to a buyer; negative is a charge",
+    ),
+    (
+        "chargers",
+        "public points",
+        0.0,
+        1e9,
+        "public charging points",
+    ),
 ];
+
+/// Families of parameters that fit the base year. A scenario begins after that, so it cannot set them:
+/// tastes, for one, must be those under which the base-year shares were reproduced.
+const FITTED: &[&str] = &[
+    "adoption.country_shrinkage",
+    "adoption.deviation_decay",
+    "adoption.pace",
+    "adoption.prior_years",
+    "adoption.slowdown",
+    "choice.income_exponent",
+    "choice.market_elasticity",
+    "choice.plug_in_taste_sd",
+    "choice.powertrain_elasticity",
+    "choice.size_taste_sd",
+    "market.potential_share",
+    "ownership.adjustment",
+    "ownership.alpha",
+    "ownership.beta",
+    "ownership.cycle_prior",
+    "ownership.income_rebase",
+    "ownership.record_years",
+    "ownership.residual",
+    "ownership.saturation",
+    "price_level",
+    "split",
+    "stock",
+    "survival",
+    "tech.battery_size_2010",
+    "tech.price_income_elasticity",
+    "used_trade.net_import_rate",
+];
+
+/// Families of parameters that are read every year: the others are read once a run.
+const YEARLY: &[&str] = &[
+    "adoption.laggard_catch_up",
+    "battery.learning_rate",
+    "battery.materials_floor",
+    "chargers.elasticity",
+    "fuel",
+    "quota.stock_growth",
+];
+
+/// When the model reads a parameter.
+fn reach(path: &str) -> Reach {
+    let among = |families: &[&str]| {
+        families.iter().any(|family| {
+            path.strip_prefix(family)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
+        })
+    };
+    if among(FITTED) {
+        Reach::Calibration
+    } else if among(YEARLY) {
+        Reach::Year
+    } else {
+        Reach::Run
+    }
+}
 
 /// One parameter of the pack.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,15 +251,19 @@ impl Parameters {
             low: parameter.low,
             high: parameter.high,
             by_country: false,
+            reach: reach(path),
+            description: parameter.note.clone(),
         });
         let by_country = COUNTRY_PATHS
             .iter()
-            .map(|(path, unit, low, high)| ParameterInfo {
+            .map(|(path, unit, low, high, description)| ParameterInfo {
                 path: (*path).to_owned(),
                 unit: (*unit).to_owned(),
                 low: *low,
                 high: *high,
                 by_country: true,
+                reach: Reach::Year,
+                description: (*description).to_owned(),
             });
         plain.chain(by_country).collect()
     }

@@ -13,7 +13,7 @@ use crate::cli::{Common, DataAction};
 use crate::{pack, term};
 
 pub fn data(common: &Common, action: &DataAction) -> Result<()> {
-    let source = pack::source(common.data.as_deref());
+    let source = pack::source(common.data.as_deref())?;
     match action {
         DataAction::Check => check(common, source.as_ref()),
         DataAction::List { table, filter } => {

@@ -8,7 +8,7 @@ use crate::cli::{Choice, Common, ExampleAction, RunOptions, TableFormat};
 use crate::{pack, term};
 
 pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
-    let source = pack::source(common.data.as_deref());
+    let source = pack::source(common.data.as_deref())?;
     let library = pack::Scenarios(source.as_ref());
     match action {
         ExampleAction::List => {
@@ -23,7 +23,7 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
         }
         ExampleAction::Extract { name, out } => {
             let names = library.names();
-            let Some((_, text)) = library.find(name).filter(|_| names.contains(name)) else {
+            if !names.contains(name) {
                 let near = nearest(name, names.iter().map(String::as_str));
                 bail!(
                     "no scenario `{name}`\n  help: {}",
@@ -32,7 +32,8 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
                         |near| format!("did you mean `{near}`?")
                     )
                 );
-            };
+            }
+            let bytes = source.read(&pack::shipped(name)).unwrap_or_default();
             let file = out.clone().unwrap_or_else(|| format!("{name}.toml").into());
             if file.exists() {
                 bail!(
@@ -40,7 +41,7 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
                     file.display()
                 );
             }
-            std::fs::write(&file, text.as_bytes())
+            std::fs::write(&file, &bytes)
                 .with_context(|| format!("cannot write {}", file.display()))?;
             term::print(&format!("{}\n", file.display()))
         }

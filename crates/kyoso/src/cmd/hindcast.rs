@@ -12,7 +12,7 @@ use crate::output::Draft;
 use crate::{pack, term};
 
 pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
-    let record = Record::load(pack::source(common.data.as_deref()).as_ref())?;
+    let record = Record::load(pack::source(common.data.as_deref())?.as_ref())?;
     let mut origins = options.origins.clone().unwrap_or_else(|| ORIGINS.to_vec());
     origins.sort_unstable();
     origins.dedup();

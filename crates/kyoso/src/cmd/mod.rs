@@ -7,6 +7,7 @@ mod explain;
 mod hindcast;
 mod reproduce;
 pub mod run;
+mod schema;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
@@ -30,7 +31,7 @@ pub fn dispatch(arguments: &Arguments) -> Result<()> {
         Command::Data { action } => data::data(common, action),
         Command::Example { action } => example::example(common, action),
         Command::Reproduce { manifest } => reproduce::reproduce(common, manifest),
-        Command::Schema => term::print(&format!("{:#}\n", kyoso_model::scenario::json_schema())),
+        Command::Schema { parameters } => schema::schema(common, *parameters),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "kyoso", &mut script);

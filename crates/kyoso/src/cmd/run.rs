@@ -53,7 +53,7 @@ fn lap(wall_ms: &mut BTreeMap<String, f64>, name: &str, from: Instant) {
 pub fn project(common: &Common, choice: &Choice) -> Result<Finished> {
     let mut wall_ms = BTreeMap::new();
     let start = Instant::now();
-    let source = pack::source(common.data.as_deref());
+    let source = pack::source(common.data.as_deref())?;
     let record = Record::load(source.as_ref())?;
     lap(&mut wall_ms, "1 read and check data", start);
     let mut scenario = Scenario::load(

@@ -133,7 +133,7 @@ pub fn adjustment(world: &World) -> Adjustment {
     }
 }
 
-/// Saturation of a country in vehicles per person: set, else published, else the mean of the group, else of all.
+/// Saturation of a country in vehicles per person: published, else the mean of the group, else of all.
 fn saturations(world: &World, c: usize) -> f64 {
     let mut sums = vec![(0.0, 0.0); GROUPS + 1];
     for (country, prior) in world.countries.iter().zip(&world.ownership_prior) {
@@ -153,12 +153,7 @@ fn saturations(world: &World, c: usize) -> f64 {
         }
     };
     let country = &world.countries[c];
-    let set = world.parameters.setting(
-        &format!("ownership.saturation.{}", country.iso3),
-        world.base_year + 1,
-    );
     let choices = [
-        set.unwrap_or(f64::NAN),
         world.ownership_prior[c][0],
         mean(country.group.index()),
         mean(GROUPS),

@@ -1,12 +1,17 @@
 //! Scenario files: TOML to a checked scenario, all problems at once with line and column.
 
+mod chain;
 mod read;
+mod schema;
+mod settings;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use crate::ids::Drivers;
 use crate::input::Problems;
+pub use schema::json_schema;
 
 /// First and last horizon a scenario may ask for.
 pub const HORIZONS: (i32, i32) = (2024, 2050);
@@ -45,6 +50,17 @@ impl Setting {
     }
 }
 
+/// When a parameter is read, and so what a scenario can do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// While the base year is fitted, before any scenario begins: a scenario cannot set it.
+    Calibration,
+    /// Once a run: a scenario gives it one number.
+    Run,
+    /// Every year: a scenario gives it a number or a path over years.
+    Year,
+}
+
 /// A path that a scenario may set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParameterInfo {
@@ -52,18 +68,22 @@ pub struct ParameterInfo {
     pub path: String,
     /// Unit.
     pub unit: String,
-    /// Least value allowed.
+    /// Least value allowed; NaN where there is no bound.
     pub low: f64,
-    /// Greatest value allowed.
+    /// Greatest value allowed; NaN where there is no bound.
     pub high: f64,
     /// True if a country code follows (`fuel_price.gasoline.THA`).
     pub by_country: bool,
+    /// When it is read.
+    pub reach: Reach,
+    /// What it is.
+    pub description: String,
 }
 
 /// What scenario files are checked against.
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
-    /// Paths that may be set.
+    /// Paths of parameters.
     pub parameters: Vec<ParameterInfo>,
     /// Country codes.
     pub countries: Vec<String>,
@@ -82,7 +102,8 @@ pub struct Scenario {
     pub horizon: i32,
     /// Path of population and income.
     pub drivers: Drivers,
-    /// Rules announced after this year are unknown to the run.
+    /// Rules announced after this year are unknown to the run. The pack dates a rule by its year, which
+    /// counts as the year's last day: a date within a year leaves that year's rules out.
     pub policy_as_of: Option<i32>,
     /// Parameters set, later settings last.
     pub set: Vec<(String, Setting)>,
@@ -104,10 +125,28 @@ impl Default for Scenario {
     }
 }
 
+/// A scenario's text as a library holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// Name to show; two names of the same text are equal.
+    pub file: String,
+    /// Content, UTF-8 if it is sound.
+    pub bytes: Cow<'a, [u8]>,
+}
+
+/// Why a library has no text for a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing has this name.
+    Unknown,
+    /// There is something, but it cannot be read; what the system says.
+    Unreadable(String),
+}
+
 /// Where scenario files are found by name.
 pub trait Library {
-    /// Text of a scenario and the name to show for it.
-    fn find(&self, name: &str) -> Option<(String, Cow<'_, str>)>;
+    /// Text of a scenario. `asked_by` is the file that extends it: relative paths start there.
+    fn find(&self, name: &str, asked_by: Option<&str>) -> Result<Found<'_>, Missing>;
     /// Names that can be found, for suggestions.
     fn names(&self) -> Vec<String>;
 }
@@ -117,10 +156,12 @@ pub trait Library {
 pub struct Shelf(pub BTreeMap<String, String>);
 
 impl Library for Shelf {
-    fn find(&self, name: &str) -> Option<(String, Cow<'_, str>)> {
-        self.0
-            .get(name)
-            .map(|text| (format!("{name}.toml"), Cow::Borrowed(text.as_str())))
+    fn find(&self, name: &str, _asked_by: Option<&str>) -> Result<Found<'_>, Missing> {
+        let text = self.0.get(name).ok_or(Missing::Unknown)?;
+        Ok(Found {
+            file: format!("{name}.toml"),
+            bytes: Cow::Borrowed(text.as_bytes()),
+        })
     }
 
     fn names(&self) -> Vec<String> {
@@ -129,34 +170,66 @@ impl Library for Shelf {
 }
 
 impl Scenario {
-    /// Reads a scenario and its ancestors.
+    /// Reads a scenario and its ancestors; gives all problems of all of them at once.
     pub fn load(
         name: &str,
         library: &dyn Library,
         vocabulary: &Vocabulary,
     ) -> Result<Self, Problems> {
-        read::load(name, library, vocabulary)
+        chain::load(name, library, vocabulary)
+    }
+
+    /// The scenario as one file that extends nothing: what its hash is taken of, and what runs it again.
+    pub fn canonical(&self) -> String {
+        let mut text = format!(
+            "name = {}\ndescription = {}\ndrivers = \"{}\"\nhorizon = {}\n",
+            quoted(&self.name),
+            quoted(&self.description),
+            self.drivers.code(),
+            self.horizon
+        );
+        if let Some(year) = self.policy_as_of {
+            text += &format!("policy_as_of = \"{year}-12-31\"\n");
+        }
+        if !self.set.is_empty() {
+            text.push_str("\n[set]\n");
+        }
+        let sorted: BTreeMap<&str, &Setting> = self
+            .set
+            .iter()
+            .map(|(path, setting)| (path.as_str(), setting))
+            .collect();
+        for (path, setting) in sorted {
+            let value = match setting {
+                Setting::Constant(value) => format!("{value:?}"),
+                Setting::Path(points) => {
+                    let points: Vec<String> = points
+                        .iter()
+                        .map(|(year, value)| format!("{year} = {value:?}"))
+                        .collect();
+                    format!("{{ {} }}", points.join(", "))
+                }
+            };
+            let _ = writeln!(text, "{} = {value}", quoted(path));
+        }
+        text
     }
 }
 
-/// JSON Schema of a scenario file, for completion in editors.
-pub fn json_schema() -> serde_json::Value {
-    let years = serde_json::json!({"type": "object", "patternProperties": {"^20[0-9]{2}$": {"type": "number"}}, "additionalProperties": false});
-    serde_json::json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Kyoso scenario",
-        "type": "object",
-        "additionalProperties": false,
-        "properties": {
-            "name": {"type": "string", "description": "short name, for folders and tables"},
-            "description": {"type": "string"},
-            "extends": {"type": "string", "description": "name of a shipped scenario, or path of a file"},
-            "horizon": {"type": "integer", "minimum": HORIZONS.0, "maximum": HORIZONS.1},
-            "drivers": {"enum": Drivers::ALL.iter().map(|drivers| drivers.code()).collect::<Vec<_>>()},
-            "policy_as_of": {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$", "description": "rules announced after the year of this date are unknown"},
-            "set": {"type": "object", "description": "parameters by path: a number, or a table of years", "additionalProperties": {"anyOf": [{"type": "number"}, years]}}
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            letter if letter.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(letter));
+            }
+            letter => quoted.push(letter),
         }
-    })
+    }
+    quoted.push('"');
+    quoted
 }
 
 #[cfg(test)]

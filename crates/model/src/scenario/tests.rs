@@ -1,17 +1,26 @@
 use super::*;
 
-fn vocabulary() -> Vocabulary {
-    let info = |path: &str, low, high, by_country| ParameterInfo {
+fn info(path: &str, low: f64, high: f64, by_country: bool, reach: Reach) -> ParameterInfo {
+    let (unit, description) = ("-".to_owned(), "of the test".to_owned());
+    ParameterInfo {
         path: path.to_owned(),
-        unit: "-".to_owned(),
+        unit,
         low,
         high,
         by_country,
-    };
+        reach,
+        description,
+    }
+}
+
+fn vocabulary() -> Vocabulary {
     Vocabulary {
         parameters: vec![
-            info("battery.learning_rate", 0.0, 0.4, false),
-            info("fuel_price.gasoline", 0.001, 20.0, true),
+            info("battery.learning_rate", 0.0, 0.4, false, Reach::Year),
+            info("choice.holding_years", 3.0, 25.0, false, Reach::Run),
+            info("ownership.alpha", -12.0, -2.0, false, Reach::Calibration),
+            info("open.ended", f64::NAN, f64::NAN, false, Reach::Year),
+            info("fuel_price.gasoline", 0.001, 20.0, true, Reach::Year),
         ],
         countries: vec!["IDN".to_owned(), "THA".to_owned()],
         base_year: 2023,
@@ -28,11 +37,22 @@ fn load(files: &[(&str, &str)]) -> Result<Scenario, Problems> {
     Scenario::load(files[0].0, &shelf, &vocabulary())
 }
 
+/// The problems of a single text, as they are printed.
+fn problems(text: &str) -> String {
+    load(&[("bad", text)]).expect_err("it is wrong").to_string()
+}
+
 #[test]
 fn a_child_keeps_what_it_does_not_change() {
     let scenario = load(&[
-        ("child", "extends = \"parent\"\n[set]\n\"fuel_price.gasoline.THA\" = { 2025 = 1.1, 2035 = 1.3 }\n"),
-        ("parent", "horizon = 2040\ndrivers = \"SSP5\"\n[set]\n\"battery.learning_rate\" = 0.1\n"),
+        (
+            "child",
+            "extends = \"parent\"\n[set]\n\"fuel_price.gasoline.THA\" = { 2025 = 1.1, 2035 = 1.3 }\n",
+        ),
+        (
+            "parent",
+            "horizon = 2040\ndrivers = \"SSP5\"\n[set]\n\"battery.learning_rate\" = 0.1\n",
+        ),
     ])
     .expect("both are valid");
     assert_eq!(
@@ -41,25 +61,170 @@ fn a_child_keeps_what_it_does_not_change() {
     );
     assert_eq!(scenario.set.len(), 2);
     let price = &scenario.set[1].1;
-    assert!(
-        (price.at(2030) - 1.2).abs() < 1e-12
-            && (price.at(2024) - 1.1).abs() < 1e-12
-            && (price.at(2050) - 1.3).abs() < 1e-12
+    for (year, value) in [
+        (2024, 1.1),
+        (2025, 1.1),
+        (2030, 1.2),
+        (2035, 1.3),
+        (2050, 1.3),
+    ] {
+        assert!((price.at(year) - value).abs() < 1e-12, "{year}");
+    }
+}
+
+#[test]
+fn a_child_without_a_name_is_called_after_its_file() {
+    let parent = ("parent", "name = \"Grand Plan\"\n");
+    let child = (
+        "child",
+        "# the name is that of the file\nextends = \"parent\"\n",
     );
+    assert_eq!(load(&[child, parent]).expect("valid").name, "child");
+    assert_eq!(load(&[parent]).expect("valid").name, "grand-plan");
 }
 
 #[test]
 fn all_problems_come_at_once_with_their_places() {
-    let text = "horizn = 2040\nhorizon = 1999\ndrivers = \"SSP9\"\npolicy_as_of = \"yesterday\"\n[set]\n\"battery.learning_rat\" = 0.1\n\"battery.learning_rate\" = -3\n\"fuel_price.gasoline.THI\" = 1.0\n\"fuel_price.gasoline.THA\" = { 2020 = 1.0, 2030 = \"x\" }\n[[lever]]\nkind = \"training\"\n";
-    let problems = load(&[("bad", text)]).expect_err("much is wrong");
-    insta::assert_snapshot!(problems.to_string());
+    let text = "horizn = 2040\nhorizon = 1999\ndrivers = \"ssp3\"\npolicy_as_of = \"yesterday\"\n\
+        name = \"--\"\nextends = 3\n[set]\n\"battery.learning_rat\" = 0.1\n\"battery.learning_rate\" = -3\n\
+        \"fuel_price.gasoline.THI\" = 1.0\n\"fuel_price.gasolin.THA\" = 1\n\"fuel_price.gasoline\" = 1.0\n\
+        \"fuel_price.gasoline.THA\" = { 2020 = 1.0, 2030 = \"x\", soon = 1 }\n\"open.ended\" = inf\n\
+        \"choice.holding_years\" = { 2025 = 10 }\n\"ownership.alpha\" = -5\n\
+        [[lever]]\nkind = \"training\"\n[[lever]]\nseats = 3\n";
+    insta::assert_snapshot!(problems(text));
+}
+
+#[test]
+fn a_parent_and_a_child_are_both_checked() {
+    let found = load(&[
+        ("child", "extends = \"parent\"\nhorizn = 1\n"),
+        ("parent", "drivrs = \"SSP1\"\n"),
+    ])
+    .expect_err("both are wrong")
+    .to_string();
+    assert!(
+        found.contains("child.toml:2:1") && found.contains("parent.toml:1:1"),
+        "{found}"
+    );
 }
 
 #[test]
 fn a_circle_is_named() {
-    let problems = load(&[("a", "extends = \"b\"\n"), ("b", "extends = \"a\"\n")])
-        .expect_err("it is a circle");
-    assert!(problems.to_string().contains("a -> b -> a"), "{problems}");
+    let circle = [("a", "extends = \"b\"\n"), ("b", "extends = \"a\"\n")];
+    let found = load(&circle).expect_err("it is a circle").to_string();
+    assert!(found.contains("a.toml -> b.toml -> a.toml"), "{found}");
+    assert!(problems("extends = \"bad\"\n").contains("bad.toml -> bad.toml"));
+}
+
+#[test]
+fn an_unknown_parent_is_named_where_it_is_asked_for() {
+    let found = load(&[("child", "\nextends = \"parnt\"\n"), ("parent", "")])
+        .expect_err("no such parent")
+        .to_string();
+    let expected =
+        "child.toml:2:11: `extends`: no scenario `parnt`\n  help: did you mean `parent`?";
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_path_is_set_once_however_it_is_written() {
+    let found = problems("[set]\n\"battery.learning_rate\" = 0.1\nbattery.learning_rate = 0.2\n");
+    assert!(
+        found.contains("set twice") && found.contains("line 2"),
+        "{found}"
+    );
+    assert!(problems("horizon = 2030\nhorizon = 2031\n").contains("`horizon` stands twice"));
+    let years = "[set]\n\"battery.learning_rate\" = { 2025 = 0.1, 02025 = 0.2 }\n";
+    assert!(problems(years).contains("year `02025` is out of range"));
+}
+
+#[test]
+fn a_setting_without_a_value_is_refused() {
+    for text in ["[set]\n\"battery.learning_rate\" = {}\n", "[set.battery]\n"] {
+        assert!(problems(text).contains("is given no value"), "{text}");
+    }
+}
+
+#[test]
+fn dates_are_days_of_the_calendar() {
+    let as_of = |date: &str| {
+        load(&[("one", &format!("policy_as_of = {date}\n"))]).map(|scenario| scenario.policy_as_of)
+    };
+    assert_eq!(as_of("\"2023-12-31\""), Ok(Some(2023)));
+    assert_eq!(as_of("2024-02-29"), Ok(Some(2023)), "2024 is not over");
+    for wrong in [
+        "\"2023-02-29\"",
+        "\"2023-13-01\"",
+        "\"2023-1-1\"",
+        "\"+023-01-01\"",
+        "2023",
+        "12:00:00",
+    ] {
+        assert!(as_of(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn text_that_is_not_utf8_is_told_with_its_place() {
+    struct Latin;
+    impl Library for Latin {
+        fn find(&self, _: &str, _: Option<&str>) -> Result<Found<'_>, Missing> {
+            let bytes = Cow::Borrowed(&b"# one\nname = \"caf\xe9\"\n"[..]);
+            Ok(Found {
+                file: "latin.toml".to_owned(),
+                bytes,
+            })
+        }
+        fn names(&self) -> Vec<String> {
+            Vec::new()
+        }
+    }
+    let found = Scenario::load("latin", &Latin, &vocabulary()).expect_err("no UTF-8");
+    assert!(
+        found
+            .to_string()
+            .starts_with("latin.toml:2:12: the file is not UTF-8"),
+        "{found}"
+    );
+}
+
+#[test]
+fn the_canonical_form_says_the_same_thing() {
+    let scenario = load(&[
+        (
+            "child",
+            "description = 'two \"words\" \\ one'\nextends = \"parent\"\npolicy_as_of = \"2025-12-31\"\n[set]\n\"fuel_price.gasoline.THA\" = { 2035 = 1.3, 2025 = 0.1 }\n",
+        ),
+        ("parent", "[set]\n\"battery.learning_rate\" = 1e-3\n"),
+    ])
+    .expect("valid");
+    let again = load(&[("again", &scenario.canonical())]).expect("valid too");
+    assert_eq!(again.canonical(), scenario.canonical());
+    assert_eq!(
+        (
+            again.name,
+            again.description,
+            again.policy_as_of,
+            again.set.len()
+        ),
+        (scenario.name, scenario.description, Some(2025), 2)
+    );
+}
+
+#[test]
+fn the_schema_knows_what_may_be_set() {
+    let schema = json_schema(&vocabulary());
+    let set = &schema["properties"]["set"];
+    assert!(set["properties"].get("battery.learning_rate").is_some());
+    assert!(
+        set["properties"].get("ownership.alpha").is_none(),
+        "fitted before a scenario begins"
+    );
+    assert!(
+        set["patternProperties"]
+            .get("^fuel_price\\.gasoline\\.(IDN|THA)$")
+            .is_some()
+    );
 }
 
 proptest::proptest! {
@@ -69,7 +234,18 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_toml_makes_the_reader_panic(key in "[a-z_.\"]{1,12}", value in "[-0-9a-z.\"{}=\\[\\], ]{0,20}") {
-        let _ = load(&[("any", &format!("{key} = {value}\n[set]\n{key} = {value}\n"))]);
+    fn no_toml_makes_the_reader_panic(
+        key in "[a-z_.\"]{1,12}",
+        known in proptest::sample::select(vec!["name", "horizon", "drivers", "policy_as_of", "set", "lever", "extends"]),
+        value in "[-0-9a-z.\"{}=\\[\\], ]{0,20}",
+    ) {
+        let _ = load(&[("any", &format!("{known} = {value}\n[set]\n{key} = {value}\n"))]);
+        let _ = load(&[("any", &format!("[set]\n\"battery.learning_rate\" = {value}\n\"fuel_price.gasoline.THA\" = {{ {value} }}\n"))]);
+    }
+
+    #[test]
+    fn a_path_stays_between_its_points(low in -1e3_f64..1e3, high in -1e3_f64..1e3, year in 2020..2060_i32) {
+        let value = Setting::Path(vec![(2025, low), (2040, high)]).at(year);
+        proptest::prop_assert!(value >= low.min(high) - 1e-9 && value <= low.max(high) + 1e-9);
     }
 }

@@ -1,0 +1,72 @@
+//! JSON Schema of a scenario file, so that editors complete and check while one types.
+
+use serde_json::{Map, Value, json};
+
+use super::{HORIZONS, ParameterInfo, Reach, Vocabulary, read};
+use crate::ids::Drivers;
+
+/// The schema, with every parameter that may be set, its unit and its range.
+pub fn json_schema(vocabulary: &Vocabulary) -> Value {
+    let (first, last) = read::horizons(vocabulary.base_year);
+    let drivers: Vec<&str> = Drivers::ALL.iter().map(|drivers| drivers.code()).collect();
+    let mut plain = Map::new();
+    let mut by_country = Map::new();
+    let codes = vocabulary.countries.join("|");
+    for info in vocabulary
+        .parameters
+        .iter()
+        .filter(|info| info.reach != Reach::Calibration)
+    {
+        if info.by_country {
+            let pattern = format!("^{}\\.({codes})$", info.path.replace('.', "\\."));
+            by_country.insert(pattern, parameter(info, vocabulary.base_year));
+        } else {
+            plain.insert(info.path.clone(), parameter(info, vocabulary.base_year));
+        }
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Kyoso scenario",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "name": {"type": "string", "maxLength": 100, "description": "short name, for folders and tables; default: the name of the file"},
+            "description": {"type": "string", "description": "one paragraph, shown in the report"},
+            "extends": {"type": "string", "description": "name of a shipped scenario, or path of a file from the place of this one"},
+            "horizon": {"type": "integer", "minimum": first, "maximum": last, "description": "last year of the projection"},
+            "drivers": {"enum": drivers, "description": "path of people and income"},
+            "policy_as_of": {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$", "description": "rules announced after this date are unknown to the run; the pack dates rules by year, which counts as its last day"},
+            "set": {
+                "type": "object",
+                "description": "parameters by path, in quotes: a number, or a table of years (linear between them, constant outside)",
+                "additionalProperties": false,
+                "properties": plain,
+                "patternProperties": by_country,
+            }
+        }
+    })
+}
+
+fn parameter(info: &ParameterInfo, base_year: i32) -> Value {
+    let mut number = Map::from_iter([("type".to_owned(), json!("number"))]);
+    if !info.low.is_nan() {
+        number.insert("minimum".to_owned(), json!(info.low));
+    }
+    if !info.high.is_nan() {
+        number.insert("maximum".to_owned(), json!(info.high));
+    }
+    let description = format!("{} ({})", info.description, info.unit);
+    if info.reach == Reach::Run {
+        number.insert("description".to_owned(), json!(description));
+        return Value::Object(number);
+    }
+    let years: Vec<String> = (base_year + 1..=HORIZONS.1)
+        .map(|year| year.to_string())
+        .collect();
+    let years = Map::from_iter([(
+        format!("^({})$", years.join("|")),
+        Value::Object(number.clone()),
+    )]);
+    let path = json!({"type": "object", "minProperties": 1, "additionalProperties": false, "patternProperties": years});
+    json!({"description": description, "anyOf": [number, path]})
+}
