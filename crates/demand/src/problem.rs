@@ -1,0 +1,894 @@
+//! A problem: checked columns, sorted by market, fixed effects absorbed, agents in tiles.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use crate::error::{Defect, Error};
+use crate::formulation::{Expression, Formulation, Table};
+use crate::integrate::Integration;
+use crate::linalg::{Matrix, collinear_columns};
+use crate::market::MarketView;
+use crate::simd::{LANES, Lane, Level, ZERO};
+use crate::supply::Ownership;
+
+/// What is to be estimated.
+#[derive(Debug, Clone, Default)]
+pub struct Specification {
+    /// Linear characteristics of demand, `X1`.
+    pub linear: Formulation,
+    /// Characteristics with random coefficients, `X2`.
+    pub random: Formulation,
+    /// Characteristics of marginal cost, `X3`; empty for no supply side.
+    pub cost: Formulation,
+    /// Demographics of agents.
+    pub demographics: Formulation,
+    /// Whether cost is linear in its characteristics or its logarithm is.
+    pub cost_form: CostForm,
+    /// Names of the columns with a fixed role.
+    pub names: Names,
+    /// Rule for nodes where the agents bring none.
+    pub integration: Option<Integration>,
+    /// Instruction level; `None` for the highest there is.
+    pub level: Option<Level>,
+}
+
+/// Form of the cost equation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CostForm {
+    /// `c = X3 gamma + omega`.
+    #[default]
+    Linear,
+    /// `ln c = X3 gamma + omega`.
+    Log,
+}
+
+/// Names of columns with a fixed role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Market, in both tables.
+    pub market: String,
+    /// Product, for messages and results; row numbers where absent.
+    pub product: String,
+    /// Maker.
+    pub firm: String,
+    /// Market share.
+    pub share: String,
+    /// Price.
+    pub price: String,
+    /// Nest; no nests where absent.
+    pub nest: String,
+    /// Cluster of standard errors.
+    pub cluster: String,
+    /// Prefix of excluded demand instruments.
+    pub demand_instruments: String,
+    /// Prefix of excluded supply instruments.
+    pub supply_instruments: String,
+    /// Number of equal makers that a maker stands for; 1 where absent.
+    pub equals: String,
+    /// Prefix of the columns of an ownership matrix, as many as the largest market has products; makers where absent.
+    pub ownership: String,
+    /// Integration weight of an agent.
+    pub weight: String,
+    /// Prefix of integration nodes.
+    pub nodes: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let name = str::to_owned;
+        Self {
+            market: name("market_ids"),
+            product: name("product_ids"),
+            firm: name("firm_ids"),
+            share: name("shares"),
+            price: name("prices"),
+            nest: name("nesting_ids"),
+            cluster: name("clustering_ids"),
+            demand_instruments: name("demand_instruments"),
+            supply_instruments: name("supply_instruments"),
+            equals: name("equal_firms"),
+            ownership: name("ownership"),
+            weight: name("weights"),
+            nodes: name("nodes"),
+        }
+    }
+}
+
+/// A market of a problem.
+#[derive(Debug, Clone)]
+pub(crate) struct Market {
+    pub name: String,
+    pub rows: Range<usize>,
+    pub tiles: Range<usize>,
+    pub agents: usize,
+    pub nest: Vec<u32>,
+    pub nest_rho: Vec<u32>,
+    pub ownership: Ownership,
+}
+
+/// A checked problem; products are sorted by market, in the order in which markets first appear.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub(crate) level: Level,
+    pub(crate) cost_form: CostForm,
+    pub(crate) markets: Vec<Market>,
+    /// Row of the user's table at each row here.
+    pub(crate) order: Vec<usize>,
+    pub(crate) products: Vec<String>,
+    pub(crate) firms: Vec<String>,
+    pub(crate) shares: Vec<f64>,
+    pub(crate) prices: Vec<f64>,
+    /// Linear characteristics as given and with effects absorbed.
+    pub(crate) x1: Matrix,
+    pub(crate) x1_absorbed: Matrix,
+    pub(crate) x1_price: Matrix,
+    pub(crate) x2: Matrix,
+    pub(crate) x2_price: Matrix,
+    pub(crate) x3: Matrix,
+    pub(crate) x3_absorbed: Matrix,
+    /// Instruments: excluded, then exogenous characteristics; absorbed.
+    pub(crate) zd: Matrix,
+    pub(crate) zs: Matrix,
+    pub(crate) demand_effects: Effects,
+    pub(crate) supply_effects: Effects,
+    pub(crate) clusters: Option<Vec<usize>>,
+    pub(crate) rhos: Vec<String>,
+    pub(crate) weights: Vec<Lane>,
+    pub(crate) nodes: Vec<Lane>,
+    /// Row of the agents' table at each place of the tiles; `u32::MAX` in padding and where there is no table.
+    pub(crate) agent_rows: Vec<[u32; LANES]>,
+    pub(crate) node_count: usize,
+    pub(crate) demographic_count: usize,
+    pub(crate) specification: Specification,
+    pub(crate) table: Table,
+    pub(crate) agents: Table,
+}
+
+/// Fixed effects: levels of each absorbed dimension.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Effects {
+    dimensions: Vec<(Vec<usize>, Vec<f64>)>,
+}
+
+impl Effects {
+    fn new(table: &Table, columns: &[String], order: &[usize], defects: &mut Vec<Defect>) -> Self {
+        let mut dimensions = Vec::new();
+        for name in columns {
+            // `a*b` absorbs combinations of levels.
+            let mut keys = vec![String::new(); order.len()];
+            for part in name.split('*').map(str::trim) {
+                match table.labels(part) {
+                    Some(labels) if labels.len() == table.rows() => {
+                        for (key, row) in keys.iter_mut().zip(order) {
+                            key.push('\u{1f}');
+                            key.push_str(&labels[*row]);
+                        }
+                    }
+                    _ => defects.push(Defect::new(
+                        format!("C({name})"),
+                        format!("no column `{part}` in the products"),
+                    )),
+                }
+            }
+            let mut codes = HashMap::new();
+            let mut level = Vec::with_capacity(keys.len());
+            for key in keys {
+                let next = codes.len();
+                level.push(*codes.entry(key).or_insert(next));
+            }
+            let mut counts = vec![0.0; codes.len()];
+            level.iter().for_each(|l| counts[*l] += 1.0);
+            dimensions.push((level, counts));
+        }
+        Self { dimensions }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.dimensions.is_empty()
+    }
+
+    /// Takes the means of every dimension out of a column: exact for one way, for several by alternating projections
+    /// (Guimaraes and Portugal 2010) until nothing moves by more than 1e-14 of the column's scale.
+    pub fn absorb(&self, column: &mut [f64]) {
+        let scale = column.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
+        for _ in 0..10_000 {
+            let mut moved = 0.0_f64;
+            for (level, counts) in &self.dimensions {
+                let mut means = vec![0.0; counts.len()];
+                for (x, l) in column.iter().zip(level) {
+                    means[*l] += x;
+                }
+                for (mean, count) in means.iter_mut().zip(counts) {
+                    *mean /= count;
+                    moved = moved.max(mean.abs());
+                }
+                for (x, l) in column.iter_mut().zip(level) {
+                    *x -= means[*l];
+                }
+            }
+            if self.dimensions.len() < 2 || !(moved > 1e-14 * scale) {
+                return;
+            }
+        }
+    }
+
+    pub fn absorb_columns(&self, matrix: &mut Matrix) {
+        if self.is_empty() {
+            return;
+        }
+        for c in 0..matrix.cols {
+            let mut column = matrix.column(c);
+            self.absorb(&mut column);
+            for (r, x) in column.iter().enumerate() {
+                matrix[(r, c)] = *x;
+            }
+        }
+    }
+}
+
+fn reordered(values: &[f64], order: &[usize]) -> Vec<f64> {
+    order.iter().map(|i| values[*i]).collect()
+}
+
+/// Evaluates terms and, with `price`, their derivatives; collects defects.
+fn columns(
+    formulation: &Formulation,
+    table: &Table,
+    order: &[usize],
+    price: Option<&str>,
+    defects: &mut Vec<Defect>,
+) -> Matrix {
+    let mut out = Vec::new();
+    for term in &formulation.terms {
+        let term = price.map_or_else(|| term.clone(), |p| term.derivative(p));
+        match term.evaluate(table) {
+            Ok(values) => out.push(reordered(&values, order)),
+            Err(Error::Invalid(found)) => {
+                defects.extend(found);
+                out.push(vec![0.0; order.len()]);
+            }
+            Err(_) => out.push(vec![0.0; order.len()]),
+        }
+    }
+    Matrix::from_columns(order.len(), &out)
+}
+
+impl Problem {
+    /// Checks and compiles a problem.
+    ///
+    /// `products` has one row a product and market; `agents` one row an agent and market (or without a market column, the same
+    /// agents for every market).
+    ///
+    /// # Errors
+    /// Every defect at once, each with column, market and product.
+    pub fn new(
+        specification: Specification,
+        products: &Table,
+        agents: Option<&Table>,
+    ) -> Result<Self, Error> {
+        let names = &specification.names;
+        let mut defects = products.defects("products");
+        if let Some(agents) = agents {
+            defects.extend(agents.defects("agents"));
+        }
+        for name in [&names.market, &names.share, &names.price] {
+            if !products.has(name) {
+                defects.push(Defect::new(
+                    "products",
+                    format!(
+                        "no column `{name}`; there are {}",
+                        products.names().collect::<Vec<_>>().join(", ")
+                    ),
+                ));
+            }
+        }
+        if products.rows() == 0 {
+            defects.push(Defect::new("products", "no rows"));
+        }
+        if !defects.is_empty() {
+            return Err(Error::Invalid(defects));
+        }
+        let rows = products.rows();
+        let market_labels = products.labels(&names.market).unwrap_or_default();
+        let (order, ranges, market_names) = sorted_by_market(&market_labels);
+        let product_names = products
+            .labels(&names.product)
+            .unwrap_or_else(|| (1..=rows).map(|i| format!("row {i}")).collect());
+        let product_names: Vec<String> = order.iter().map(|i| product_names[*i].clone()).collect();
+
+        let mut take = |name: &str| -> Vec<f64> {
+            if let Some(v) = products.numbers(name) {
+                reordered(v, &order)
+            } else {
+                defects.push(Defect::new(
+                    format!("products.{name}"),
+                    "holds labels, numbers were expected",
+                ));
+                vec![f64::NAN; rows]
+            }
+        };
+        let (shares, prices) = (take(&names.share), take(&names.price));
+        check_shares(
+            &shares,
+            &prices,
+            &ranges,
+            &market_names,
+            &product_names,
+            &mut defects,
+        );
+        if products.has(&names.product) {
+            for (range, market) in ranges.iter().zip(&market_names) {
+                let mut seen = HashMap::new();
+                for j in range.clone() {
+                    if seen.insert(&product_names[j], j).is_some() {
+                        defects.push(Defect::new(
+                            format!("market {market}, product {}", product_names[j]),
+                            "stands there twice",
+                        ));
+                    }
+                }
+            }
+        }
+
+        let price = names.price.as_str();
+        let x1 = columns(&specification.linear, products, &order, None, &mut defects);
+        let x2 = columns(&specification.random, products, &order, None, &mut defects);
+        let x3 = columns(&specification.cost, products, &order, None, &mut defects);
+        let mut silent = Vec::new();
+        let x1_price = columns(
+            &specification.linear,
+            products,
+            &order,
+            Some(price),
+            &mut silent,
+        );
+        let x2_price = columns(
+            &specification.random,
+            products,
+            &order,
+            Some(price),
+            &mut silent,
+        );
+        let demand_effects =
+            Effects::new(products, &specification.linear.absorb, &order, &mut defects);
+        let supply_effects =
+            Effects::new(products, &specification.cost.absorb, &order, &mut defects);
+        for f in [&specification.random, &specification.demographics] {
+            if !f.absorb.is_empty() {
+                defects.push(Defect::new(
+                    format!("C({})", f.absorb.join(", ")),
+                    "effects are absorbed from linear characteristics and costs only",
+                ));
+            }
+        }
+
+        let firms = products.labels(&names.firm);
+        if firms.is_none()
+            && !specification.cost.terms.is_empty()
+            && !products.has(&format!("{}0", names.ownership))
+        {
+            defects.push(Defect::new(
+                "products",
+                format!("a supply side needs the makers, column `{}`", names.firm),
+            ));
+        }
+        let firms: Vec<String> = firms.map_or_else(
+            || product_names.clone(),
+            |f| order.iter().map(|i| f[*i].clone()).collect(),
+        );
+        let equals = products
+            .numbers(&names.equals)
+            .map_or_else(|| vec![1.0; rows], |v| reordered(v, &order));
+        for (j, n) in equals.iter().enumerate() {
+            if !(*n >= 1.0 && n.is_finite()) {
+                defects.push(Defect::new(
+                    format!("product {}", product_names[j]),
+                    format!("stands for {n} makers; one or more were expected"),
+                ));
+            }
+        }
+        let ownership_columns = products.numbered(&names.ownership);
+        let nests = products
+            .labels(&names.nest)
+            .map(|n| order.iter().map(|i| n[*i].clone()).collect::<Vec<_>>());
+        let rhos = nests.as_ref().map_or_else(Vec::new, |nests| {
+            let mut found: Vec<String> = nests.clone();
+            found.sort();
+            found.dedup();
+            found
+        });
+
+        let agents = agents.cloned().unwrap_or_default();
+        let tiles = Tiles::build(&specification, &agents, &market_names, &mut defects);
+        let mut markets = Vec::with_capacity(ranges.len());
+        for (m, (range, name)) in ranges.iter().zip(&market_names).enumerate() {
+            let (nest, nest_rho) = nests.as_ref().map_or_else(Default::default, |nests| {
+                local_nests(&nests[range.clone()], &rhos)
+            });
+            let ownership = if ownership_columns.is_empty() {
+                let mut codes = BTreeMap::new();
+                let local: Vec<u32> = firms[range.clone()]
+                    .iter()
+                    .map(|f| {
+                        let next = codes.len() as u32;
+                        *codes.entry(f.as_str()).or_insert(next)
+                    })
+                    .collect();
+                Ownership::from_firms(&local, &equals[range.clone()])
+            } else {
+                let n = range.len();
+                if ownership_columns.len() < n {
+                    defects.push(Defect::new(
+                        format!("market {name}"),
+                        format!(
+                            "{n} products, but the ownership matrix has {} columns",
+                            ownership_columns.len()
+                        ),
+                    ));
+                }
+                let mut kappa = vec![0.0; n * n];
+                for j in 0..n {
+                    for k in 0..n.min(ownership_columns.len()) {
+                        kappa[j * n + k] = ownership_columns[k][order[range.start + j]];
+                    }
+                }
+                Ownership::from_matrix(n, &kappa)
+            };
+            markets.push(Market {
+                name: name.clone(),
+                rows: range.clone(),
+                tiles: tiles.ranges.get(m).cloned().unwrap_or(0..0),
+                agents: tiles.counts.get(m).copied().unwrap_or(0),
+                nest,
+                nest_rho,
+                ownership,
+            });
+        }
+
+        let instruments = |prefix: &str| -> Matrix {
+            let columns: Vec<Vec<f64>> = products
+                .numbered(prefix)
+                .iter()
+                .map(|v| reordered(v, &order))
+                .collect();
+            Matrix::from_columns(rows, &columns)
+        };
+        let exogenous = |formulation: &Formulation, x: &Matrix| -> Matrix {
+            let kept: Vec<Vec<f64>> = formulation
+                .terms
+                .iter()
+                .enumerate()
+                .filter(|(_, e)| !e.reads(&names.price) && !e.reads(&names.share))
+                .map(|(c, _)| x.column(c))
+                .collect();
+            Matrix::from_columns(rows, &kept)
+        };
+        let mut zd =
+            instruments(&names.demand_instruments).beside(&exogenous(&specification.linear, &x1));
+        let supply = !specification.cost.terms.is_empty();
+        let mut zs = if supply {
+            instruments(&names.supply_instruments).beside(&exogenous(&specification.cost, &x3))
+        } else {
+            Matrix::zeros(rows, 0)
+        };
+        for (what, z) in [("demand instruments", &zd), ("supply instruments", &zs)] {
+            if let Some(at) = z.data.iter().position(|v| !v.is_finite()) {
+                defects.push(Defect::new(
+                    format!("{what}, product {}", product_names[at / z.cols.max(1)]),
+                    "a value is not finite",
+                ));
+            }
+        }
+        if !defects.is_empty() {
+            return Err(Error::Invalid(defects));
+        }
+        let (mut x1_absorbed, mut x3_absorbed) = (x1.clone(), x3.clone());
+        demand_effects.absorb_columns(&mut x1_absorbed);
+        demand_effects.absorb_columns(&mut zd);
+        supply_effects.absorb_columns(&mut x3_absorbed);
+        supply_effects.absorb_columns(&mut zs);
+        check_rank(
+            "linear characteristics",
+            &x1_absorbed,
+            &specification.linear.labels(),
+            &mut defects,
+        );
+        check_rank(
+            "random coefficients",
+            &x2,
+            &specification.random.labels(),
+            &mut defects,
+        );
+        check_rank(
+            "cost characteristics",
+            &x3_absorbed,
+            &specification.cost.labels(),
+            &mut defects,
+        );
+        if !defects.is_empty() {
+            return Err(Error::Invalid(defects));
+        }
+        let clusters = products.labels(&names.cluster).map(|labels| {
+            let mut codes = HashMap::new();
+            order
+                .iter()
+                .map(|i| {
+                    let next = codes.len();
+                    *codes.entry(labels[*i].clone()).or_insert(next)
+                })
+                .collect()
+        });
+        Ok(Self {
+            level: specification.level.unwrap_or_else(Level::detect),
+            cost_form: specification.cost_form,
+            markets,
+            order,
+            products: product_names,
+            firms,
+            shares,
+            prices,
+            x1,
+            x1_absorbed,
+            x1_price,
+            x2,
+            x2_price,
+            x3,
+            x3_absorbed,
+            zd,
+            zs,
+            demand_effects,
+            supply_effects,
+            clusters,
+            rhos,
+            weights: tiles.weights,
+            nodes: tiles.nodes,
+            agent_rows: tiles.rows,
+            node_count: tiles.node_count,
+            demographic_count: specification.demographics.terms.len(),
+            table: products.clone(),
+            agents,
+            specification,
+        })
+    }
+
+    /// Number of products over all markets.
+    pub fn products(&self) -> usize {
+        self.shares.len()
+    }
+
+    /// Names of the markets, in the order of results.
+    pub fn markets(&self) -> Vec<&str> {
+        self.markets.iter().map(|m| m.name.as_str()).collect()
+    }
+
+    /// Names of nests with a parameter each.
+    pub fn nests(&self) -> &[String] {
+        &self.rhos
+    }
+
+    /// Number of nodes and of demographics of an agent.
+    pub fn dimensions(&self) -> (usize, usize) {
+        (self.node_count, self.demographic_count)
+    }
+
+    /// Whether there is a supply side.
+    pub fn has_supply(&self) -> bool {
+        self.x3.cols > 0
+    }
+
+    /// Sorted values back into the order of the user's table.
+    pub fn in_table_order(&self, sorted: &[f64]) -> Vec<f64> {
+        let mut out = vec![f64::NAN; sorted.len()];
+        for (value, row) in sorted.iter().zip(&self.order) {
+            out[*row] = *value;
+        }
+        out
+    }
+
+    /// Values of the user's table in sorted order.
+    pub(crate) fn in_market_order(&self, table: &[f64]) -> Vec<f64> {
+        reordered(table, &self.order)
+    }
+
+    /// An expression over columns of the agents in every tile; zero in padding.
+    pub(crate) fn agent_lanes(&self, e: &Expression) -> Result<Vec<Lane>, Error> {
+        if let Expression::Number(v) = e {
+            return Ok(vec![[*v; LANES]; self.agent_rows.len()]);
+        }
+        let values = e.evaluate(&self.agents)?;
+        let at = |row: &u32| values.get(*row as usize).copied().unwrap_or(0.0);
+        Ok(self
+            .agent_rows
+            .iter()
+            .map(|rows| std::array::from_fn(|l| at(&rows[l])))
+            .collect())
+    }
+
+    pub(crate) fn view(&self, m: usize) -> MarketView<'_> {
+        let market = &self.markets[m];
+        let rows = &market.rows;
+        let dims = self.node_count + self.demographic_count;
+        MarketView {
+            level: self.level,
+            x2: &self.x2.data[rows.start * self.x2.cols..rows.end * self.x2.cols],
+            k2: self.x2.cols,
+            x2_price: &self.x2_price.data[rows.start * self.x2.cols..rows.end * self.x2.cols],
+            x1_price: &self.x1_price.data[rows.start * self.x1.cols..rows.end * self.x1.cols],
+            k1: self.x1.cols,
+            shares: &self.shares[rows.clone()],
+            prices: &self.prices[rows.clone()],
+            nest: &market.nest,
+            nest_rho: &market.nest_rho,
+            weights: &self.weights[market.tiles.clone()],
+            nodes: &self.nodes[market.tiles.start * dims..market.tiles.end * dims],
+            dims,
+        }
+    }
+}
+
+/// Rows grouped by market, markets in order of first appearance: order, ranges, names.
+pub(crate) fn sorted_by_market(labels: &[String]) -> (Vec<usize>, Vec<Range<usize>>, Vec<String>) {
+    let mut index: HashMap<&str, usize> = HashMap::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut names = Vec::new();
+    for (row, label) in labels.iter().enumerate() {
+        let m = *index.entry(label).or_insert_with(|| {
+            groups.push(Vec::new());
+            names.push(label.clone());
+            groups.len() - 1
+        });
+        groups[m].push(row);
+    }
+    let mut order = Vec::with_capacity(labels.len());
+    let mut ranges = Vec::new();
+    for group in groups {
+        let start = order.len();
+        order.extend(group);
+        ranges.push(start..order.len());
+    }
+    (order, ranges, names)
+}
+
+fn local_nests(labels: &[String], rhos: &[String]) -> (Vec<u32>, Vec<u32>) {
+    let mut nest_rho = Vec::new();
+    let mut found: BTreeMap<&str, u32> = BTreeMap::new();
+    let nest = labels
+        .iter()
+        .map(|label| {
+            *found.entry(label).or_insert_with(|| {
+                nest_rho.push(rhos.binary_search(label).unwrap_or(0) as u32);
+                nest_rho.len() as u32 - 1
+            })
+        })
+        .collect();
+    (nest, nest_rho)
+}
+
+fn check_shares(
+    shares: &[f64],
+    prices: &[f64],
+    ranges: &[Range<usize>],
+    markets: &[String],
+    products: &[String],
+    defects: &mut Vec<Defect>,
+) {
+    for (range, market) in ranges.iter().zip(markets) {
+        for j in range.clone() {
+            let place = || format!("market {market}, product {}", products[j]);
+            if !(shares[j] > 0.0 && shares[j] < 1.0) {
+                defects.push(Defect::new(
+                    place(),
+                    format!("share {} is not between 0 and 1", shares[j]),
+                ));
+            }
+            if !prices[j].is_finite() {
+                defects.push(Defect::new(
+                    place(),
+                    format!("price {} is not finite", prices[j]),
+                ));
+            }
+        }
+        let total: f64 = shares[range.clone()].iter().sum();
+        if total >= 1.0 {
+            defects.push(Defect::new(
+                format!("market {market}"),
+                format!("shares sum to {total}, nothing is left for the outside good"),
+            ));
+        }
+    }
+}
+
+/// Columns that others make up, by name.
+fn check_rank(what: &str, x: &Matrix, labels: &[String], defects: &mut Vec<Defect>) {
+    for c in collinear_columns(x, 1e-10) {
+        defects.push(Defect::new(
+            format!("{what}, `{}`", labels[c]),
+            "is a combination of the columns before it (and of absorbed effects)",
+        ));
+    }
+}
+
+/// Agents of all markets in tiles.
+struct Tiles {
+    weights: Vec<Lane>,
+    nodes: Vec<Lane>,
+    rows: Vec<[u32; LANES]>,
+    ranges: Vec<Range<usize>>,
+    counts: Vec<usize>,
+    node_count: usize,
+}
+
+impl Tiles {
+    fn build(
+        specification: &Specification,
+        agents: &Table,
+        markets: &[String],
+        defects: &mut Vec<Defect>,
+    ) -> Self {
+        let names = &specification.names;
+        let mut tiles = Self {
+            weights: Vec::new(),
+            nodes: Vec::new(),
+            rows: Vec::new(),
+            ranges: Vec::new(),
+            counts: Vec::new(),
+            node_count: 0,
+        };
+        let random = !specification.random.terms.is_empty();
+        if !random {
+            // One agent of weight one: the logit.
+            let mut weight = ZERO;
+            weight[0] = 1.0;
+            tiles.weights.push(weight);
+            let dims = specification.demographics.terms.len();
+            tiles.nodes = vec![ZERO; dims];
+            tiles.rows.push([u32::MAX; LANES]);
+            tiles.ranges = vec![0..1; markets.len()];
+            tiles.counts = vec![1; markets.len()];
+            return tiles;
+        }
+        let given = agents.numbered(&names.nodes);
+        let demographics: Vec<Vec<f64>> = specification
+            .demographics
+            .terms
+            .iter()
+            .map(|term| match term.evaluate(agents) {
+                Ok(values) => values,
+                Err(Error::Invalid(found)) => {
+                    defects.extend(found);
+                    vec![0.0; agents.rows()]
+                }
+                Err(_) => vec![0.0; agents.rows()],
+            })
+            .collect();
+        let weights = agents.numbers(&names.weight).map(<[f64]>::to_vec);
+        if let Some(weights) = &weights {
+            for (i, w) in weights
+                .iter()
+                .enumerate()
+                .filter(|(_, w)| !w.is_finite())
+                .take(5)
+            {
+                defects.push(Defect::new(
+                    format!("agents, row {}", i + 1),
+                    format!("weight {w} is not finite"),
+                ));
+            }
+        }
+        for (c, column) in given.iter().enumerate() {
+            for (i, v) in column
+                .iter()
+                .enumerate()
+                .filter(|(_, v)| !v.is_finite())
+                .take(5)
+            {
+                defects.push(Defect::new(
+                    format!("agents, row {}", i + 1),
+                    format!("node {c} is {v}"),
+                ));
+            }
+        }
+        let rule = if given.is_empty() {
+            specification.integration.as_ref()
+        } else {
+            None
+        };
+        if given.is_empty() && rule.is_none() && demographics.is_empty() {
+            defects.push(Defect::new(
+                "agents",
+                format!(
+                    "random coefficients need nodes (`{}0`, ...) or an integration rule",
+                    names.nodes
+                ),
+            ));
+            return tiles;
+        }
+        // Rows of the table by market; one group for all where it has no markets.
+        let labels = agents.labels(&names.market);
+        let groups: Option<HashMap<String, Vec<usize>>> = labels.map(|labels| {
+            let (order, ranges, found) = sorted_by_market(&labels);
+            found
+                .into_iter()
+                .zip(ranges.into_iter().map(|r| order[r].to_vec()))
+                .collect()
+        });
+        let everyone: Vec<usize> = (0..agents.rows()).collect();
+        let mut draws_shared = None;
+        for (m, market) in markets.iter().enumerate() {
+            let rows: &[usize] = match &groups {
+                Some(groups) => groups.get(market).map_or(&[], Vec::as_slice),
+                None => &everyone,
+            };
+            if agents.rows() > 0 && rows.is_empty() {
+                defects.push(Defect::new(format!("market {market}"), "has no agents"));
+            }
+            let count = specification.random.terms.len();
+            let drawn = rule.map(|rule| {
+                if rule.by_market {
+                    rule.nodes(count, m as u64)
+                } else {
+                    draws_shared
+                        .get_or_insert_with(|| rule.nodes(count, 0))
+                        .clone()
+                }
+            });
+            // Agents of the table crossed with the nodes of the rule.
+            let mut each: Vec<(f64, Vec<f64>, u32)> = Vec::new();
+            let row_weight = |i: usize| weights.as_ref().map_or(1.0 / rows.len() as f64, |w| w[i]);
+            match &drawn {
+                Some(rule) => {
+                    let row_set: Vec<Option<usize>> = if rows.is_empty() {
+                        vec![None]
+                    } else {
+                        rows.iter().map(|i| Some(*i)).collect()
+                    };
+                    for row in row_set {
+                        for (node, w) in rule.nodes.iter().zip(&rule.weights) {
+                            let mut z = node.clone();
+                            z.extend(demographics.iter().map(|d| row.map_or(0.0, |i| d[i])));
+                            each.push((
+                                w * row.map_or(1.0, row_weight),
+                                z,
+                                row.map_or(u32::MAX, |i| i as u32),
+                            ));
+                        }
+                    }
+                }
+                None => {
+                    for i in rows {
+                        let mut z: Vec<f64> = given.iter().map(|n| n[*i]).collect();
+                        z.extend(demographics.iter().map(|d| d[*i]));
+                        each.push((row_weight(*i), z, *i as u32));
+                    }
+                }
+            }
+            tiles.node_count = if drawn.is_some() { count } else { given.len() };
+            // Markets that share everything share the tiles.
+            if m > 0 && groups.is_none() && rule.is_none_or(|r| !r.by_market) {
+                tiles.ranges.push(tiles.ranges[0].clone());
+                tiles.counts.push(tiles.counts[0]);
+                continue;
+            }
+            let start = tiles.weights.len();
+            let dims = tiles.node_count + demographics.len();
+            for chunk in each.chunks(LANES) {
+                let mut weight = ZERO;
+                let mut nodes = vec![ZERO; dims];
+                let mut at = [u32::MAX; LANES];
+                for (l, (w, z, row)) in chunk.iter().enumerate() {
+                    weight[l] = *w;
+                    at[l] = *row;
+                    for (d, v) in z.iter().enumerate() {
+                        nodes[d][l] = *v;
+                    }
+                }
+                tiles.weights.push(weight);
+                tiles.nodes.extend(nodes);
+                tiles.rows.push(at);
+            }
+            tiles.ranges.push(start..tiles.weights.len());
+            tiles.counts.push(each.len());
+        }
+        tiles
+    }
+}
