@@ -177,22 +177,38 @@ impl Expression {
 
     /// Value in one row.
     fn at(&self, table: &Table, row: usize) -> f64 {
+        self.at_with(table, row, "", 0.0)
+    }
+
+    /// Value in one row with one column at another value.
+    pub(crate) fn at_with(&self, table: &Table, row: usize, column: &str, value: f64) -> f64 {
         match self {
             Number(v) => *v,
+            Name(name) if name == column => value,
             Name(name) => table
                 .numbers(name)
                 .and_then(|v| v.get(row))
                 .copied()
                 .unwrap_or(f64::NAN),
-            Add(a, b) => a.at(table, row) + b.at(table, row),
-            Subtract(a, b) => a.at(table, row) - b.at(table, row),
-            Multiply(a, b) => a.at(table, row) * b.at(table, row),
-            Divide(a, b) => a.at(table, row) / b.at(table, row),
-            Power(a, n) if n.fract() == 0.0 && n.abs() < 64.0 => a.at(table, row).powi(*n as i32),
-            Power(a, n) => a.at(table, row).powf(*n),
-            Log(a) => a.at(table, row).ln(),
-            Exp(a) => a.at(table, row).exp(),
-            Sqrt(a) => a.at(table, row).sqrt(),
+            Add(a, b) => {
+                a.at_with(table, row, column, value) + b.at_with(table, row, column, value)
+            }
+            Subtract(a, b) => {
+                a.at_with(table, row, column, value) - b.at_with(table, row, column, value)
+            }
+            Multiply(a, b) => {
+                a.at_with(table, row, column, value) * b.at_with(table, row, column, value)
+            }
+            Divide(a, b) => {
+                a.at_with(table, row, column, value) / b.at_with(table, row, column, value)
+            }
+            Power(a, n) if n.fract() == 0.0 && n.abs() < 64.0 => {
+                a.at_with(table, row, column, value).powi(*n as i32)
+            }
+            Power(a, n) => a.at_with(table, row, column, value).powf(*n),
+            Log(a) => a.at_with(table, row, column, value).ln(),
+            Exp(a) => a.at_with(table, row, column, value).exp(),
+            Sqrt(a) => a.at_with(table, row, column, value).sqrt(),
         }
     }
 

@@ -15,6 +15,7 @@
 // A comparison that must also fail for what is not a number is written negated.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
+mod economy;
 pub mod error;
 mod estimate;
 mod evaluate;
@@ -27,11 +28,13 @@ mod market;
 pub mod micro;
 mod optimise;
 mod parameters;
+mod price;
 mod problem;
 mod simd;
 mod supply;
 mod tangent;
 
+pub use economy::{Counterfactual, Economy, Outcome};
 pub use error::{Defect, Error, Warning};
 pub use estimate::{Effort, Estimate, Options, Progress, Results, Steps};
 pub use formulation::{Column, Expression, Formulation, Table};
@@ -40,5 +43,6 @@ pub use integrate::{Integration, Nodes, Rule};
 pub use invert::{Inversion, Inverted, Method};
 pub use optimise::{Optimiser, Stopping};
 pub use parameters::Parameters;
+pub use price::{Notch, Pricing, Verdict};
 pub use problem::{CostForm, Names, Problem, Specification};
 pub use simd::Level;

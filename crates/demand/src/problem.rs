@@ -116,6 +116,8 @@ pub struct Problem {
     pub(crate) order: Vec<usize>,
     pub(crate) products: Vec<String>,
     pub(crate) firms: Vec<String>,
+    /// Equal makers that each product's maker stands for.
+    pub(crate) equals: Vec<f64>,
     pub(crate) shares: Vec<f64>,
     pub(crate) prices: Vec<f64>,
     /// Linear characteristics as given and with effects absorbed.
@@ -525,6 +527,7 @@ impl Problem {
             order,
             products: product_names,
             firms,
+            equals,
             shares,
             prices,
             x1,
@@ -549,6 +552,11 @@ impl Problem {
             agents,
             specification,
         })
+    }
+
+    /// Prices by product, in the order of results.
+    pub fn prices(&self) -> &[f64] {
+        &self.prices
     }
 
     /// Number of products over all markets.
@@ -602,6 +610,54 @@ impl Problem {
             .iter()
             .map(|rows| std::array::from_fn(|l| at(&rows[l])))
             .collect())
+    }
+
+    /// Whether utility is linear in the price: its derivatives do not move with it.
+    pub(crate) fn is_linear_in_price(&self) -> bool {
+        let price = &self.specification.names.price;
+        let terms = self
+            .specification
+            .linear
+            .terms
+            .iter()
+            .chain(&self.specification.random.terms);
+        terms.into_iter().all(|t| !t.derivative(price).reads(price))
+    }
+
+    /// `x1`, `x2` and their derivatives in one market at other prices.
+    pub(crate) fn columns_at(&self, m: usize, prices: &[f64]) -> [Vec<f64>; 4] {
+        let price = &self.specification.names.price;
+        let rows = self.markets[m].rows.clone();
+        let fill = |formulation: &Formulation, derivative: bool| {
+            let terms: Vec<Expression> = formulation
+                .terms
+                .iter()
+                .map(|t| {
+                    if derivative {
+                        t.derivative(price)
+                    } else {
+                        t.clone()
+                    }
+                })
+                .collect();
+            rows.clone()
+                .zip(prices)
+                .flat_map(|(row, p)| {
+                    let at = self.order[row];
+                    terms
+                        .iter()
+                        .map(move |t| t.at_with(&self.table, at, price, *p))
+                        .collect::<Vec<_>>()
+                })
+                .collect::<Vec<f64>>()
+        };
+        let spec = &self.specification;
+        [
+            fill(&spec.linear, false),
+            fill(&spec.random, false),
+            fill(&spec.linear, true),
+            fill(&spec.random, true),
+        ]
     }
 
     pub(crate) fn view(&self, m: usize) -> MarketView<'_> {
