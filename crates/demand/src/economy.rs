@@ -635,7 +635,7 @@ impl<'a> Economy<'a> {
         margins.zip(&outcome.shares).map(|(m, s)| m * s).collect()
     }
 
-    /// Herfindahl-Hirschman index of every market, `10000 sum_f s_f^2` with shares as they are (the outside good in the total).
+    /// Herfindahl-Hirschman index of every market, `10000 sum_f s_f^2` with shares of what is bought.
     pub fn hhi(&self, shares: &[f64], firms: &[String]) -> Vec<f64> {
         let firms = if firms.is_empty() {
             &self.problem.firms
@@ -650,7 +650,8 @@ impl<'a> Economy<'a> {
                 for j in market.rows.clone() {
                     *by_firm.entry(&firms[j]).or_insert(0.0) += shares[j];
                 }
-                10_000.0 * by_firm.values().map(|s| s * s).sum::<f64>()
+                let total: f64 = by_firm.values().sum();
+                10_000.0 * by_firm.values().map(|s| (s / total).powi(2)).sum::<f64>()
             })
             .collect()
     }

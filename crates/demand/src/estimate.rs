@@ -40,6 +40,8 @@ pub struct Options {
     pub centred: bool,
     /// Whether weights are updated at the start, before the first step; with micro moments they always are.
     pub initial_update: bool,
+    /// Weights of the first step in place of two-stage least squares.
+    pub given_weights: Option<Matrix>,
     /// Share inversion.
     pub inversion: Inversion,
     /// Bounds that costs are moved to.
@@ -64,6 +66,7 @@ impl Default for Options {
             errors: Covariance::Robust,
             centred: true,
             initial_update: false,
+            given_weights: None,
             inversion: Inversion::default(),
             cost_bounds: (f64::NEG_INFINITY, f64::INFINITY),
             optimiser: Optimiser::default(),
@@ -170,6 +173,7 @@ pub struct Results<'a> {
     /// Things to know.
     pub warnings: Vec<Warning>,
     pub(crate) options: Options,
+    pub(crate) start: Parameters,
 }
 
 /// Everything about one weighting matrix at one point.
@@ -178,8 +182,6 @@ struct Moments {
     evaluation: Evaluation,
     linear: Vec<f64>,
     g: Vec<f64>,
-    /// `dg/d theta`, linear parameters following.
-    jacobian: Matrix,
     objective: f64,
     gradient: Vec<f64>,
     curvature: Matrix,
@@ -255,11 +257,24 @@ impl Problem {
 impl<'a> Estimator<'a, '_> {
     fn run(mut self, observe: &mut dyn FnMut(&Progress)) -> Result<Results<'a>, Error> {
         let micro = self.micro.as_ref().map_or(0, |m| m.moments.len());
-        let mut w = initial_weights(self.problem, micro)?;
+        let mut w = match &self.options.given_weights {
+            Some(w) => w.clone(),
+            None => initial_weights(self.problem, micro)?,
+        };
+        let moments = self.problem.zd.cols + self.problem.zs.cols + micro;
+        if w.rows != moments || w.cols != moments || !w.is_finite() {
+            return Err(Error::invalid(
+                "given_weights",
+                format!(
+                    "{} x {} for {moments} moments, or not finite",
+                    w.rows, w.cols
+                ),
+            ));
+        }
         let mut warnings = Vec::new();
         let theta0 = self.layout.pack(&self.layout.start);
         let mut delta = self.logit();
-        if self.options.initial_update || micro > 0 {
+        if self.options.initial_update || (micro > 0 && self.options.given_weights.is_none()) {
             let linear = self.linear(&w, &mut warnings)?;
             let point = self.moments(&theta0, &delta, &w, &linear, false);
             if !point.objective.is_finite() {
@@ -416,7 +431,6 @@ impl<'a> Estimator<'a, '_> {
             evaluation,
             linear: coefficients,
             g,
-            jacobian,
             objective,
             gradient,
             curvature,
@@ -881,6 +895,7 @@ impl<'a> Estimator<'a, '_> {
             effort: self.effort,
             warnings,
             options: self.options.clone(),
+            start: self.layout.start.clone(),
         })
     }
 }

@@ -57,6 +57,28 @@ impl Table {
         self
     }
 
+    /// Drops columns `prefix0`, `prefix1`, ... and `prefix`.
+    #[must_use]
+    pub fn without_numbered(mut self, prefix: &str) -> Self {
+        self.columns.retain(|name, _| {
+            !name
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit()))
+        });
+        self
+    }
+
+    /// Adds columns `prefix0`, `prefix1`, ...
+    #[must_use]
+    pub fn with_numbered(self, prefix: &str, columns: Vec<Vec<f64>>) -> Self {
+        columns
+            .into_iter()
+            .enumerate()
+            .fold(self, |table, (i, column)| {
+                table.with(&format!("{prefix}{i}"), column)
+            })
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

@@ -9,7 +9,6 @@
 //! References: Berry, Levinsohn and Pakes (1995), *Econometrica* 63(4); Nevo (2000), *J. Econ. Manage. Strategy* 9(4);
 //! Conlon and Gortmaker (2020), *RAND J. Econ.* 51(4).
 
-#![allow(dead_code)]
 // Kernels are compiled once for each instruction level, which needs everything below them inlined.
 #![allow(clippy::inline_always)]
 // A comparison that must also fail for what is not a number is written negated.
@@ -21,6 +20,8 @@ mod estimate;
 mod evaluate;
 mod formulation;
 mod gmm;
+mod inference;
+mod instruments;
 mod integrate;
 mod invert;
 pub mod linalg;
@@ -31,6 +32,7 @@ mod parameters;
 mod price;
 mod problem;
 mod simd;
+mod simulate;
 mod supply;
 mod tangent;
 
@@ -39,6 +41,10 @@ pub use error::{Defect, Error, Warning};
 pub use estimate::{Effort, Estimate, Options, Progress, Results, Steps};
 pub use formulation::{Column, Expression, Formulation, Table};
 pub use gmm::Covariance;
+pub use inference::{Test, Uncertain};
+pub use instruments::{
+    Closeness, OptimalInstruments, blp_instruments, differentiation_instruments,
+};
 pub use integrate::{Integration, Nodes, Rule};
 pub use invert::{Inversion, Inverted, Method};
 pub use optimise::{Optimiser, Stopping};
@@ -46,3 +52,4 @@ pub use parameters::Parameters;
 pub use price::{Notch, Pricing, Verdict};
 pub use problem::{CostForm, Names, Problem, Specification};
 pub use simd::Level;
+pub use simulate::{draw_errors, draw_uniform, simulate};

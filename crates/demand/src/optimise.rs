@@ -47,8 +47,6 @@ pub(crate) struct Objective {
 #[derive(Debug, Clone)]
 pub(crate) struct Minimum {
     pub theta: Vec<f64>,
-    pub evaluations: usize,
-    pub iterations: usize,
     pub converged: bool,
     pub message: String,
 }
@@ -74,8 +72,6 @@ pub(crate) fn minimise(
     match optimiser {
         Optimiser::Hold => Minimum {
             theta: start.to_vec(),
-            evaluations: 0,
-            iterations: 0,
             converged: true,
             message: "held at the start".to_owned(),
         },
@@ -95,16 +91,14 @@ fn trust_region(
     let n = start.len();
     let mut theta: Vec<f64> = (0..n).map(|i| start[i].clamp(lower[i], upper[i])).collect();
     let mut now = f(&theta);
-    let (mut evaluations, mut iterations) = (1, 0);
+    let mut evaluations = 1;
     let mut scale: Vec<f64> = vec![0.0; n];
     let mut rest = Matrix::zeros(n, n);
     let mut augmented = false;
     let mut radius = f64::NAN;
     let mut stalled = 0;
-    let done = |theta: Vec<f64>, evaluations, iterations, converged, message: String| Minimum {
+    let done = |theta: Vec<f64>, converged, message: String| Minimum {
         theta,
-        evaluations,
-        iterations,
         converged,
         message,
     };
@@ -112,11 +106,11 @@ fn trust_region(
         let slope = projected(&theta, &now.gradient, lower, upper);
         if slope <= stopping.gradient {
             let message = format!("projected gradient {slope:.1e}");
-            return done(theta, evaluations, iterations, true, message);
+            return done(theta, true, message);
         }
         if evaluations >= stopping.evaluations || !now.value.is_finite() {
             let message = format!("projected gradient {slope:.1e} after {evaluations} evaluations");
-            return done(theta, evaluations, iterations, false, message);
+            return done(theta, false, message);
         }
         for i in 0..n {
             scale[i] = scale[i]
@@ -168,7 +162,7 @@ fn trust_region(
             }
             let Some(step) = trust_region_step(&scaled, &slope_scaled, radius) else {
                 let message = "curvature is not finite".to_owned();
-                return done(theta, evaluations, iterations, false, message);
+                return done(theta, false, message);
             };
             let mut inside = Vec::with_capacity(m);
             for (a, i) in free.iter().enumerate() {
@@ -197,7 +191,7 @@ fn trust_region(
         let predicted = if augmented { full } else { plain };
         if predicted.abs() <= 1e-15 * now.value.abs() && slope <= 1e-5 * (1.0 + now.value.abs()) {
             let message = format!("projected gradient {slope:.1e}, nothing left to gain");
-            return done(theta, evaluations, iterations, true, message);
+            return done(theta, true, message);
         }
         let next = f(&trial);
         evaluations += 1;
@@ -227,7 +221,6 @@ fn trust_region(
         if better {
             theta = trial;
             now = next;
-            iterations += 1;
         }
         stalled = if relative < 1e-10 || (!better && relative < 1e-8) {
             stalled + 1
@@ -238,7 +231,7 @@ fn trust_region(
             let slope = projected(&theta, &now.gradient, lower, upper);
             let sound = slope <= 1e-5 * (1.0 + now.value.abs());
             let message = format!("projected gradient {slope:.1e}, no further step");
-            return done(theta, evaluations, iterations, sound, message);
+            return done(theta, sound, message);
         }
     }
 }

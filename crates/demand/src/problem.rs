@@ -268,6 +268,16 @@ impl Problem {
         products: &Table,
         agents: Option<&Table>,
     ) -> Result<Self, Error> {
+        Self::build(specification, products, agents, true)
+    }
+
+    /// [`Self::new`]; without `ranks` columns may be combinations of others, as prices may be before they are solved.
+    pub(crate) fn build(
+        specification: Specification,
+        products: &Table,
+        agents: Option<&Table>,
+        ranks: bool,
+    ) -> Result<Self, Error> {
         let names = &specification.names;
         let mut defects = products.defects("products");
         if let Some(agents) = agents {
@@ -489,24 +499,26 @@ impl Problem {
         demand_effects.absorb_columns(&mut zd);
         supply_effects.absorb_columns(&mut x3_absorbed);
         supply_effects.absorb_columns(&mut zs);
-        check_rank(
-            "linear characteristics",
-            &x1_absorbed,
-            &specification.linear.labels(),
-            &mut defects,
-        );
-        check_rank(
-            "random coefficients",
-            &x2,
-            &specification.random.labels(),
-            &mut defects,
-        );
-        check_rank(
-            "cost characteristics",
-            &x3_absorbed,
-            &specification.cost.labels(),
-            &mut defects,
-        );
+        if ranks {
+            check_rank(
+                "linear characteristics",
+                &x1_absorbed,
+                &specification.linear.labels(),
+                &mut defects,
+            );
+            check_rank(
+                "random coefficients",
+                &x2,
+                &specification.random.labels(),
+                &mut defects,
+            );
+            check_rank(
+                "cost characteristics",
+                &x3_absorbed,
+                &specification.cost.labels(),
+                &mut defects,
+            );
+        }
         if !defects.is_empty() {
             return Err(Error::Invalid(defects));
         }
