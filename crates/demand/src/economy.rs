@@ -7,7 +7,7 @@ use crate::estimate::Results;
 use crate::linalg::{Factor, Matrix, dot};
 use crate::market::{Choices, ShareMap};
 use crate::parameters::Parameters;
-use crate::price::{Game, PricedMarket, Pricing, Terms, Verdict};
+use crate::price::{ColumnsAt, Game, PricedMarket, Pricing, Terms, Verdict};
 use crate::problem::{CostForm, Problem};
 use crate::simd::{Gram, LANES, Lanes, ZERO};
 use crate::supply::{Margins, Ownership};
@@ -130,14 +130,13 @@ impl<'a> Economy<'a> {
             .iter()
             .map(|b| b.unwrap_or(0.0))
             .collect();
-        let curve: Option<Box<dyn Fn(&[f64]) -> [Vec<f64>; 4] + Sync + 'a>> =
-            if problem.is_linear_in_price() {
-                None
-            } else {
-                Some(Box::new(move |prices: &[f64]| {
-                    problem.columns_at(m, prices)
-                }))
-            };
+        let curve: Option<ColumnsAt<'a>> = if problem.is_linear_in_price() {
+            None
+        } else {
+            Some(Box::new(move |prices: &[f64]| {
+                problem.columns_at(m, prices)
+            }))
+        };
         PricedMarket::new(
             problem.view(m),
             &self.parameters.taste(problem.node_count),

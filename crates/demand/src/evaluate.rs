@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::error::Warning;
+use crate::error::{Error, Warning};
 use crate::invert::{Inversion, Inverted, invert_market};
 use crate::linalg::Matrix;
 use crate::market::{coefficients, utilities};
@@ -202,4 +202,30 @@ fn evaluate_market(
         ));
     }
     out
+}
+
+impl Problem {
+    /// Mean utilities at which the model's shares are the observed ones, with how each market's inversion ended.
+    ///
+    /// # Errors
+    /// Parameters that do not fit the problem.
+    pub fn invert(
+        &self,
+        parameters: &Parameters,
+        options: &Inversion,
+    ) -> Result<(Vec<f64>, Vec<Inverted>), Error> {
+        let layout = Layout::new(self, parameters)?;
+        let request = Request {
+            layout: &layout,
+            inversion: options,
+            cost_bounds: (f64::NEG_INFINITY, f64::INFINITY),
+            micro: None,
+            derivatives: false,
+            micro_covariance: false,
+        };
+        // Not a number: every market starts from its logit.
+        let start = vec![f64::NAN; self.products()];
+        let at = evaluate(self, &layout.start, &start, &request);
+        Ok((at.delta, at.inverted))
+    }
 }

@@ -20,12 +20,10 @@ pub enum Closeness {
 }
 
 type Grouped = (Vec<usize>, Vec<std::ops::Range<usize>>, Vec<String>);
+/// Columns, products by market, and the firm of each product.
+type Prepared = (Vec<Vec<f64>>, Grouped, Vec<String>);
 
-fn grouped(
-    formulation: &Formulation,
-    products: &Table,
-    names: &Names,
-) -> Result<(Vec<Vec<f64>>, Grouped, Vec<String>), Error> {
+fn grouped(formulation: &Formulation, products: &Table, names: &Names) -> Result<Prepared, Error> {
     let columns = formulation
         .terms
         .iter()
@@ -106,7 +104,7 @@ pub fn differentiation_instruments(
     let mut terms = Vec::new();
     for a in 0..count {
         match (closeness, interact) {
-            (Closeness::Quadratic, false) | (Closeness::Local, false) => terms.push((a, a)),
+            (Closeness::Quadratic | Closeness::Local, false) => terms.push((a, a)),
             (Closeness::Quadratic, true) => terms.extend((a..count).map(|b| (a, b))),
             (Closeness::Local, true) => terms.extend((0..count).map(|b| (a, b))),
         }

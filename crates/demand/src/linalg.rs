@@ -208,8 +208,24 @@ pub(crate) fn inverse_or_pseudo(matrix: &Matrix) -> Option<(Matrix, bool)> {
         return None;
     }
     let n = matrix.rows;
-    if let Some(factor) = Factor::new(n, &matrix.data) {
-        let inverse = factor.inverse();
+    // Rows and columns in units of their diagonal lose fewer digits: (D A D)^-1 = D^-1 A^-1 D^-1.
+    let unit: Vec<f64> = (0..n)
+        .map(|i| matrix[(i, i)].abs().sqrt())
+        .map(|d| if d > 0.0 { 1.0 / d } else { 1.0 })
+        .collect();
+    let mut scaled = matrix.clone();
+    for r in 0..n {
+        for c in 0..n {
+            scaled[(r, c)] *= unit[r] * unit[c];
+        }
+    }
+    if let Some(factor) = Factor::new(n, &scaled.data) {
+        let mut inverse = factor.inverse();
+        for r in 0..n {
+            for c in 0..n {
+                inverse[(r, c)] *= unit[r] * unit[c];
+            }
+        }
         if inverse.is_finite() {
             return Some((inverse, false));
         }

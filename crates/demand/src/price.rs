@@ -109,10 +109,12 @@ pub(crate) struct PricedMarket<'a> {
     curve: Option<Curve<'a>>,
 }
 
+/// From prices to `(x1, x2, dx1/dp, dx2/dp)` of a market.
+pub(crate) type ColumnsAt<'a> = Box<dyn Fn(&[f64]) -> [Vec<f64>; 4] + Sync + 'a>;
+
 /// Utility that is not linear in the price: columns anew at every price.
 pub(crate) struct Curve<'a> {
-    /// From prices to `(x1, x2, dx1/dp, dx2/dp)` of the market.
-    pub columns: Box<dyn Fn(&[f64]) -> [Vec<f64>; 4] + Sync + 'a>,
+    pub columns: ColumnsAt<'a>,
     pub coefficients: Lanes,
     pub beta: Vec<f64>,
     /// `delta` less what the price columns of `x1` contribute at the base.
@@ -126,7 +128,7 @@ impl<'a> PricedMarket<'a> {
         rho: &[f64],
         beta: &[f64],
         delta: &[f64],
-        curve: Option<Box<dyn Fn(&[f64]) -> [Vec<f64>; 4] + Sync + 'a>>,
+        curve: Option<ColumnsAt<'a>>,
     ) -> Self {
         let n = view.products();
         let tastes = coefficients(&view, taste);
@@ -548,13 +550,21 @@ impl<'a> Game<'a> {
         let margins = self.margins(prices);
         let sums = self.sums(prices, &margins);
         for j in 0..prices.len() {
-            if !self.present[j] || sums.slopes[j] == 0.0 {
+            if !self.present[j] {
                 (next[j], gap[j]) = (prices[j], 0.0);
                 continue;
             }
-            let margin = (sums.cross[j] - self.phi[j] * sums.shares[j]) / sums.slopes[j];
             let (cost, low, high) = self.regime(j);
-            next[j] = (cost + margin / self.phi[j]).clamp(low.min(high), high);
+            // Nobody left to react: the price is far too high, and halfway back to cost is a better guess than any.
+            let margin = if sums.slopes[j] == 0.0 {
+                0.5 * margins[j]
+            } else {
+                (sums.cross[j] - self.phi[j] * sums.shares[j]) / sums.slopes[j]
+            };
+            // A market that is all but taken at today's price gives an enormous markup: one step goes only so far.
+            let far = 2.0 * prices[j].abs().max(cost.abs()).max(1e-3);
+            let wanted = (cost + margin / self.phi[j]).clamp(prices[j] - far, prices[j] + far);
+            next[j] = wanted.clamp(low.min(high), high);
             gap[j] = margins[j] - margin;
         }
         sums.shares
@@ -812,8 +822,8 @@ impl<'a> Game<'a> {
             if let Some(notch) = self.notch[j] {
                 self.below[j] = prices[j] + notch.bonus <= notch.ceiling;
             }
-            let (_, low, high) = self.regime(j);
-            prices[j] = prices[j].clamp(low.min(high), high);
+            let (cost, low, high) = self.regime(j);
+            prices[j] = prices[j].max(cost).clamp(low.min(high), high);
         }
         let mut converged = self.iterate(prices, options, None);
         let mut cycles = false;

@@ -571,6 +571,11 @@ impl Problem {
         &self.prices
     }
 
+    /// Shares by product, in the order of results.
+    pub fn shares(&self) -> &[f64] {
+        &self.shares
+    }
+
     /// Number of products over all markets.
     pub fn products(&self) -> usize {
         self.shares.len()

@@ -1,4 +1,4 @@
-//! Prices: PyBLP's mergers, and cases with known answers.
+//! Prices: `PyBLP`'s mergers, and cases with known answers.
 
 mod common;
 
@@ -100,7 +100,7 @@ fn merger_of_cereal_makers() {
     );
     assert!(worst(&merged.shares, column("merger_shares")) < 1e-9);
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
-    let before = economy.consumer_surplus(&economy.problem().prices(), &[]);
+    let before = economy.consumer_surplus(economy.problem().prices(), &[]);
     let after = economy.consumer_surplus(&merged.prices, &[]);
     assert!((mean(&before) - r["post"]["mean_cs"].as_f64().unwrap()).abs() < 1e-9);
     assert!(

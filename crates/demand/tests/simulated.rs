@@ -1,4 +1,4 @@
-//! Against PyBLP on one simulated set of markets: nests with random coefficients, logarithms of prices, a supply side, and what
+//! Against `PyBLP` on one simulated set of markets: nests with random coefficients, logarithms of prices, a supply side, and what
 //! comes after estimation.
 
 mod common;
@@ -7,15 +7,6 @@ use common::{numbers, reference, reference_columns, terms};
 use kyoso_demand::linalg::Matrix;
 use kyoso_demand::*;
 use serde_json::Value;
-
-fn matrix(value: &Value) -> Matrix {
-    let rows = value.as_array().unwrap();
-    Matrix::new(
-        rows.len(),
-        rows[0].as_array().unwrap().len(),
-        numbers(value),
-    )
-}
 
 fn worst(what: &str, got: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len(), "{what}");
@@ -101,7 +92,7 @@ fn check(name: &str) {
     worst("delta", &results.delta, &e("delta"), 1e-12);
     worst("costs", &results.tilde_costs, &e("tilde_costs"), 1e-11);
     let relative = |a: f64, b: f64, t: f64, what: &str| {
-        assert!((a / b - 1.0).abs() < t, "{what}: {a} is not {b}")
+        assert!((a / b - 1.0).abs() < t, "{what}: {a} is not {b}");
     };
     relative(
         results.objective,
@@ -173,10 +164,9 @@ fn check(name: &str) {
     worst(
         "HHI",
         &economy.hhi(
-            &reference_columns("sim_products.csv")
+            reference_columns("sim_products.csv")
                 .numbers("shares")
-                .unwrap()
-                .to_vec(),
+                .unwrap(),
             &[],
         ),
         &e("hhi"),
