@@ -14,6 +14,7 @@
 // A comparison that must also fail for what is not a number is written negated.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
+pub mod classes;
 mod economy;
 pub mod error;
 mod estimate;

@@ -966,7 +966,7 @@ impl<'a> Game<'a> {
 }
 
 /// Anderson's acceleration (Walker and Ni 2011, type II): the combination of past steps whose changes cancel best.
-fn anderson(
+pub(crate) fn anderson(
     history: &mut Vec<(Vec<f64>, Vec<f64>)>,
     x: &[f64],
     change: &[f64],

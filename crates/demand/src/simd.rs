@@ -248,6 +248,37 @@ pub(crate) fn exp<const FMA: bool>(x: &Lane) -> Lane {
     y
 }
 
+/// Natural logarithm of positive normal numbers, lane by lane, to about one unit in the last place.
+///
+/// `x = 2^e m`, `sqrt(1/2) <= m < sqrt(2)`; `ln m = 2 artanh((m - 1)/(m + 1))` by its series to the 23rd power.
+#[inline(always)]
+pub(crate) fn ln<const FMA: bool>(x: &Lane) -> Lane {
+    const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    // Bits of sqrt(1/2): what is above it in the fraction belongs to the next power of two.
+    const HALF_ROOT: u64 = 0x3fe6_a09e_667f_3bcd;
+    // 2^52 as bits: a small integer below it reads as a float after subtraction.
+    const MAGIC: u64 = 0x4330_0000_0000_0000;
+    let mut y = ZERO;
+    for l in 0..LANES {
+        let shifted = x[l]
+            .to_bits()
+            .wrapping_sub(HALF_ROOT)
+            .wrapping_add(1023 << 52);
+        let e = f64::from_bits(MAGIC | (shifted >> 52)) - (4_503_599_627_370_496.0 + 1023.0);
+        let m = f64::from_bits((shifted & 0x000f_ffff_ffff_ffff).wrapping_add(HALF_ROOT));
+        let t = (m - 1.0) / (m + 1.0);
+        let t2 = t * t;
+        let mut p = 1.0 / 23.0;
+        for k in [21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
+            p = fma::<FMA>(p, t2, 1.0 / k);
+        }
+        let tail = fma::<FMA>(2.0 * t * t2, p, e * LN2_LOW);
+        y[l] = fma::<FMA>(e, LN2_HIGH, 2.0 * t + tail);
+    }
+    y
+}
+
 /// `G[j][k] = sum_r w_r a_jr b_kr`, row-major `rows x rows`, with `a`, `b` tile-major (`[tile][row]`).
 pub(crate) struct Gram<'a> {
     pub rows: usize,
@@ -353,6 +384,36 @@ mod tests {
         fn run<const FMA: bool>(self) {
             for lane in self.0 {
                 *lane = exp::<FMA>(lane);
+            }
+        }
+    }
+
+    struct Ln<'a>(&'a mut [Lane]);
+    impl Kernel for Ln<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<const FMA: bool>(self) {
+            for lane in self.0 {
+                *lane = ln::<FMA>(lane);
+            }
+        }
+    }
+
+    #[test]
+    fn logarithm_agrees_with_the_library_at_every_level() {
+        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+            let points: Vec<Lane> = (0..2000)
+                .map(|i| std::array::from_fn(|l| (-700.0 + 0.0437 * (i * LANES + l) as f64).exp()))
+                .chain([std::array::from_fn(|l| 1.0 + 0.02 * (l as f64 - 8.0))])
+                .collect();
+            let mut values = points.clone();
+            level.run(Ln(&mut values));
+            for (x, y) in points.iter().flatten().zip(values.iter().flatten()) {
+                let expected = x.ln();
+                assert!(
+                    (y - expected).abs() <= 4e-16 * expected.abs().max(1e-2),
+                    "{level:?} ln({x}) = {y}, not {expected}"
+                );
             }
         }
     }
