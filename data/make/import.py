@@ -347,6 +347,50 @@ for iso3, counts in sorted(brand.items()):
             origins.append([iso3, str(BASE), "BEV", origin, repr(round(units / total, 6)), str(BASE), key_of(brand_source[iso3]["source"]), basis_of(brand_source[iso3]["basis"]), "brands of the country summed by origin of the badge"])
 write("origins", ["iso3", "year", "powertrain", "origin", "share"], origins, 4)
 
+# Makers: ownership groups as the sources give them; a group with badges of several origins makes one maker an origin
+GENERIC = {"JPN": "Japan", "CHN": "China", "KOR": "Korea", "EUR": "Europe", "USA": "the United States", "ASEAN": "ASEAN", "IND": "India", "other": "other countries"}
+CODE = {"Hyundai-Kia": "HyundaiKia", "Mercedes-Benz": "MercedesBenz", "Mitsubishi Motors": "Mitsubishi", "Tata JLR": "JLR", "Aston Martin": "AstonMartin",
+        "Daimler Truck": "Fuso", "King Long": "KingLong"}
+SPLIT = {("Geely", "EUR"): "VolvoCars", ("Stellantis", "USA"): "StellantisNA"}
+NAME = {"HyundaiKia": "Hyundai Motor Group", "MercedesBenz": "Mercedes-Benz", "Mitsubishi": "Mitsubishi Motors", "JLR": "Tata and Jaguar Land Rover", "VolvoCars": "Volvo, Polestar, Lotus (Geely)",
+        "StellantisNA": "Stellantis: Jeep, Ram, Dodge, Chrysler", "Stellantis": "Stellantis: European badges", "Toyota": "Toyota with Lexus, Daihatsu, Hino", "SAIC": "SAIC: MG, Wuling, Maxus", "GWM": "Great Wall Motor",
+        "Geely": "Geely, Zeekr, smart", "Renault": "Renault and Dacia", "BMW": "BMW and Mini", "Hozon": "Hozon (Neta)", "Fuso": "Mitsubishi Fuso (Daimler Truck)", "KGM": "KG Mobility", "Volkswagen": "Volkswagen Group",
+        "Mahindra": "Mahindra", "AvtoVAZ": "AvtoVAZ (Lada)", "BAIC": "BAIC with Foton", "GAC": "GAC with Aion", "NIO": "NIO", "AstonMartin": "Aston Martin", "KingLong": "King Long"}
+# The sum of squared shares of a country's makers in their own world sales gives the number of equal firms behind its badge.
+# Makers that are counted with the joint ventures of others (SAIC, FAW, Dongfeng, GAC, BAIC) are taken as the source gives them.
+WORLD_ORIGIN = {"Stellantis": "EUR"}
+world_makers = defaultdict(dict)
+for r in rows("autos/groups_sales.csv"):
+    if r["scope"] == "WLD" and r["year"] == str(BASE) and r["measure"] == "sales" and r["maker_group"] not in ("ALL", "TOTAL") and r["units"]:
+        world_makers[WORLD_ORIGIN.get(r["maker_group"], r["origin"])][r["maker_group"]] = float(r["units"])
+
+
+def maker_code(group, origin):
+    """Code of the maker that a group and the origin of a badge make; the generic one where the source does not tell makers apart."""
+    if group in ("other", "SUBTOTAL", "ALL") or group.startswith("other "):
+        return origin if origin in GENERIC else "other"
+    return SPLIT.get((group, origin)) or CODE.get(group) or group.replace(" ", "")
+
+
+makers = {}
+for r in list(rows("asean/brand_sales.csv")) + [{"maker_group": g, "origin": o} for g, o in
+                                                (("Mahindra", "IND"), ("KGM", "KOR"), ("AvtoVAZ", "other"), ("GM", "USA"), ("Changan", "CHN"))]:
+    if r["maker_group"] in ("TOTAL", "SUBTOTAL", "GWM+Hozon"):
+        continue
+    code = maker_code(r["maker_group"], r["origin"])
+    if code not in GENERIC:
+        makers[code] = [code, NAME.get(code, r["maker_group"]), r["origin"] if r["origin"] in GENERIC else "other",
+                        {"VolvoCars": "Geely", "StellantisNA": "Stellantis"}.get(code, code), "1", "2023", "KYOSO_MAKERS", "literature", "badges by owner"]
+for origin, place in GENERIC.items():
+    units = world_makers.get(origin, {})
+    total = sum(units.values())
+    firms = 1 / sum((u / total) ** 2 for u in units.values()) if units else 1.0
+    few = len(units) < 3
+    makers[origin] = [origin, "makers of %s not told apart" % place, origin, origin, repr(round(max(firms, 3.0) if few else firms, 2)), "2023", "KYOSO_MAKERS", "estimate",
+                      "three equal firms: no world sales by maker" if few else "inverse Herfindahl index of world sales by maker of %d makers" % len(units)]
+used_sources["KYOSO_MAKERS"] = "Ownership of badges as of 2023, general knowledge; number of equal firms from world sales by maker (WIKI_MAKERS, recalled rows)"
+write("makers", ["code", "name", "origin", "group", "firms"], list(makers.values()), 1)
+
 # Technology: the compact defaults
 SEGMENT = {"city_car": "small", "sedan": "medium", "suv": "suv", "van_mpv": "mpv", "pickup": "pickup", "van": "van", "all": "all"}
 POWER = {"ICE-G": "ICE-gasoline", "ICE-D": "ICE-diesel", "FLEX": "flex-fuel"}

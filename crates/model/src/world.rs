@@ -2,6 +2,9 @@
 
 mod assemble;
 mod fill;
+mod makers;
+
+pub use makers::Maker;
 
 use crate::ids::{Drivers, Grid, Group, Origin, Powertrain, Segment};
 use crate::input::{Problems, Record};
@@ -184,6 +187,8 @@ pub struct World {
     pub hybrid_recorded: Vec<bool>,
     /// Segment shares of light-duty sales in the base year, by country.
     pub segment_share: Grid,
+    /// Makers by code.
+    pub makers: Vec<Maker>,
     /// Origin shares of sales, by country.
     pub origin_share: Grid,
     /// Origin shares of battery-electric sales, by country; NaN where not on record.
@@ -244,6 +249,18 @@ impl World {
         self.countries
             .binary_search_by(|country| country.iso3.as_str().cmp(iso3))
             .ok()
+    }
+
+    /// Position of a maker.
+    pub fn maker(&self, code: &str) -> Option<usize> {
+        self.makers
+            .binary_search_by(|maker| maker.code.as_str().cmp(code))
+            .ok()
+    }
+
+    /// Position of the maker that stands for those of an origin that are not told apart.
+    pub fn makers_of(&self, origin: Origin) -> usize {
+        self.maker(origin.code()).unwrap_or_default()
     }
 
     /// Positions of the countries of a group.

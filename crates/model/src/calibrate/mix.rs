@@ -72,6 +72,10 @@ impl Affinity {
 pub struct Offers {
     /// First offer of each country, and one past the last.
     pub start: Vec<usize>,
+    /// Position of the maker in [`World::makers`]; the offers of one maker stand together.
+    pub maker: Vec<u16>,
+    /// Number of equal firms that stand behind the offer; 1 where its maker is one firm.
+    pub firms: Vec<f64>,
     /// Origin index.
     pub origin: Vec<u8>,
     /// Segment index.
@@ -80,6 +84,21 @@ pub struct Offers {
     pub powertrain: Vec<u8>,
     /// Share of light-duty sales in the base year.
     pub base_share: Vec<f64>,
+    /// Whether the share was read or fitted.
+    pub basis: Vec<OfferBasis>,
+    /// List price to the buyer in the base year, with taxes and after subsidy, USD 2023; NaN is unknown.
+    pub list_price_usd: Vec<f64>,
+    /// Traction battery, kWh; NaN where the table of technology speaks.
+    pub battery_kwh: Vec<f64>,
+}
+
+/// Where the share of an offer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfferBasis {
+    /// Read: sales by maker, segment and powertrain are on record.
+    Recorded,
+    /// Fitted to recorded margins.
+    Fitted,
 }
 
 impl Offers {
@@ -133,7 +152,14 @@ pub fn offers(world: &World, affinity: &Affinity) -> Offers {
     };
     for shares in &cells {
         for (cell, &share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-            offers.origin.push((cell / (SEGMENTS * POWERTRAINS)) as u8);
+            let origin = Origin::ALL[cell / (SEGMENTS * POWERTRAINS)];
+            let maker = world.makers_of(origin);
+            offers.maker.push(maker as u16);
+            offers.firms.push(world.makers[maker].firms);
+            offers.basis.push(OfferBasis::Fitted);
+            offers.list_price_usd.push(f64::NAN);
+            offers.battery_kwh.push(f64::NAN);
+            offers.origin.push(origin.index() as u8);
             offers.segment.push((cell / POWERTRAINS % SEGMENTS) as u8);
             offers.powertrain.push((cell % POWERTRAINS) as u8);
             offers.base_share.push(share);

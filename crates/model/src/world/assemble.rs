@@ -2,7 +2,7 @@
 
 use super::{
     Anchor, Country, FuelFactors, Incentive, MakingFactors, Standard, StandardKind, Technology,
-    World, fill,
+    World, fill, makers,
 };
 use crate::ids::{
     DRIVERS, Drivers, FIRST_YEAR, Grid, Group, LAST_YEAR, ORIGINS, Origin, POWERTRAINS, Powertrain,
@@ -279,6 +279,7 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         ),
         conventional_mix: conventional_mix(record, &places, base_year),
         segment_share: segment_shares(record, &places),
+        makers: makers::makers(record)?,
         origin_share,
         bev_origin_share,
         technology: technology(record),
