@@ -259,7 +259,6 @@ for r in rows("autos/powertrain_mix.csv"):
     key = (r["iso3"], r["year"], code)
     note = r["note"] + (" (with mild hybrids)" if "MHEV" in r["powertrain"] else "")
     mix.setdefault(key, list(key) + [num(r["share"])] + tail(r, r["year"], note))
-write("powertrain_mix", ["iso3", "year", "powertrain", "share"], list(mix.values()), 3)
 
 # Segments: words of the sources to six segments. "car_all" is split small and medium, "light_truck_all" SUV, pickup, van and MPV, by stated weights
 WORDS = {"LCGC_small": {"small": 1}, "MPV": {"mpv": 1}, "MPV_and_other": {"mpv": 1}, "MPV_van": {"mpv": .5, "van": .5}, "PPV": {"suv": 1}, "SUV": {"suv": 1},
@@ -301,7 +300,6 @@ for (iso3, year), group in sorted(groups.items()):
         last -= value
         worst = "recalled" if any(r["basis"] == "recalled" for r in group) else "estimate"
         segments.append([iso3, year, s, repr(value), str(BASE), key_of(group[0]["source"]), worst, note])
-write("segments", ["iso3", "year", "segment", "share"], segments, 3)
 
 # Origins of brands: the latest list of a country; lumps are shared out over the origins they name
 LUMPS = {"EUR/USA/other": {"EUR": .85, "USA": .1, "other": .05}, "EUR+KOR+other": {"EUR": .6, "KOR": .3, "other": .1},
@@ -372,6 +370,9 @@ def maker_code(group, origin):
     return SPLIT.get((group, origin)) or CODE.get(group) or group.replace(" ", "")
 
 
+# Share of trucks and buses in a maker's sales where its trucks are counted with its cars: the start of the division of heavy vehicles, own judgement
+TRUCKS = {"Isuzu": .1, "JPN": .3, "EUR": .2, "CHN": .2, "IND": .2, "USA": .05, "other": .3, "ASEAN": .3, "KOR": .05, "HyundaiKia": .04, "BAIC": .5, "JAC": .5, "Dongfeng": .4, "FAW": .6,
+          "Fuso": 1, "KingLong": 1, "Thaco": 1}
 makers = {}
 for r in list(rows("asean/brand_sales.csv")) + [{"maker_group": g, "origin": o} for g, o in
                                                 (("Mahindra", "IND"), ("KGM", "KOR"), ("AvtoVAZ", "other"), ("GM", "USA"), ("Changan", "CHN"))]:
@@ -380,16 +381,213 @@ for r in list(rows("asean/brand_sales.csv")) + [{"maker_group": g, "origin": o} 
     code = maker_code(r["maker_group"], r["origin"])
     if code not in GENERIC:
         makers[code] = [code, NAME.get(code, r["maker_group"]), r["origin"] if r["origin"] in GENERIC else "other",
-                        {"VolvoCars": "Geely", "StellantisNA": "Stellantis"}.get(code, code), "1", "2023", "KYOSO_MAKERS", "literature", "badges by owner"]
+                        {"VolvoCars": "Geely", "StellantisNA": "Stellantis"}.get(code, code), "1", repr(TRUCKS.get(code, 0)), "2023", "KYOSO_MAKERS", "literature", "badges by owner"]
 for origin, place in GENERIC.items():
     units = world_makers.get(origin, {})
     total = sum(units.values())
     firms = 1 / sum((u / total) ** 2 for u in units.values()) if units else 1.0
     few = len(units) < 3
-    makers[origin] = [origin, "makers of %s not told apart" % place, origin, origin, repr(round(max(firms, 3.0) if few else firms, 2)), "2023", "KYOSO_MAKERS", "estimate",
+    makers[origin] = [origin, "makers of %s not told apart" % place, origin, origin, repr(round(max(firms, 3.0) if few else firms, 2)), repr(TRUCKS[origin]), "2023", "KYOSO_MAKERS", "estimate",
                       "three equal firms: no world sales by maker" if few else "inverse Herfindahl index of world sales by maker of %d makers" % len(units)]
+used_sources["KYOSO_BRANDS"] = "Own rules that divide rows of several brands or a rest; each row says which"
 used_sources["KYOSO_MAKERS"] = "Ownership of badges as of 2023, general knowledge; number of equal firms from world sales by maker (WIKI_MAKERS, recalled rows)"
-write("makers", ["code", "name", "origin", "group", "firms"], list(makers.values()), 1)
+write("makers", ["code", "name", "origin", "group", "firms", "truck_share"], list(makers.values()), 1)
+
+# Sales by brand: full years, one source a country and year. `scope` is what the source counts: cars, light vehicles (with vans
+# and pickups), all four-wheelers, or heavy (brands of trucks alone). TOTAL rows are the market of the source.
+COLUMNS = ["iso3", "year", "maker", "brand", "powertrain", "scope", "units"]
+HEAVY_BRANDS = {"Hino", "Fuso", "Mitsubishi Fuso", "Thaco truck", "King Long Xiamen", "Higer"}
+LISTED = {"JPN": "all", "KOR": "all", "IND": "cars", "USA": "light"}  # markets with makers' lists in place of brands
+brand_rows = {}
+
+
+def brand(iso3, year, maker, name, powertrain, scope, units, end):
+    key = (iso3, str(year), maker, name, powertrain)
+    if units > 0:
+        brand_rows.setdefault(key, list(key) + [scope, num(str(round(units)))] + end)
+
+
+def recorded(r):
+    """Rows that are used as they stand; the reasons why others are not stand beside the condition."""
+    return (r["period"] == "full year" and r["units"] and r["iso3"] in ISO
+            and r["maker_group"] not in ("SUBTOTAL", "GWM+Hozon")  # overlap brands
+            and not (r["iso3"] == "MYS")                            # used imports inside: below
+            and not (r["iso3"] == "IDN" and r["measure"] != "wholesale")
+            and r["brand"] != "Other BEV brands"                     # several origins in one row
+            and not (r["brand"] == "TOTAL" and ("second count" in r["note"] or "wider coverage" in r["note"]))
+            and not (r["iso3"] == "VNM" and r["brand"] == "TOTAL" and r["year"] == "2023")  # leaves makers out
+            and not (r["iso3"] == "VNM" and r["brand"] == "VinFast" and r["year"] == "2023")
+            and not (r["iso3"] in LISTED and r["brand"] == "TOTAL" and r["powertrain"] == "all"))  # makers' lists have their own
+
+
+for r in rows("asean/brand_sales.csv"):
+    if recorded(r):
+        scope = "heavy" if r["brand"] in HEAVY_BRANDS else "cars" if r["source"].startswith("Open-EV") and r["iso3"] != "AUS" or r["powertrain"] != "all" else "all"
+        maker = "ALL" if r["brand"] == "TOTAL" else maker_code(r["maker_group"], r["origin"])
+        brand(r["iso3"], r["year"], maker, r["brand"].replace("Other Japanese (Nissan, Suzuki, Hino, others)", "other Japanese"), r["powertrain"], scope, float(r["units"]), tail(r, r["year"]))
+own = {"source": "KYOSO_BRANDS", "basis": "estimate"}
+# Thailand 2023: two makers in one row, of which Neta is told by its battery-electric registrations (it sells nothing else); Tesla and Chinese makers beyond the four named
+thai = {(r["brand"], r["powertrain"]): float(r["units"]) for r in rows("asean/brand_sales.csv") if r["iso3"] == "THA" and r["year"] == "2023" and r["period"] == "full year" and r["units"]}
+neta, pair = thai["Neta", "BEV"], thai["GWM+Neta", "all"]
+brand("THA", 2023, "Hozon", "Neta", "all", "all", neta, tail(own, 2023, "sells battery-electric cars alone"))
+brand("THA", 2023, "GWM", "GWM", "all", "all", pair - neta, tail(own, 2023, "GWM and Neta together (derived from a share of 7.4 %) less Neta"))
+brand("THA", 2023, "Tesla", "Tesla", "all", "all", thai["Tesla", "BEV"], tail(own, 2023, "sells battery-electric cars alone"))
+brand("THA", 2023, "CHN", "other Chinese", "all", "all", thai["Chinese brands", "all"] - thai["BYD", "all"] - thai["MG", "all"] - pair,
+      tail(own, 2023, "Chinese share of 11 % less the makers named; the share is given to whole percent, +-3900"))
+brand("THA", 2023, "CHN", "other Chinese", "BEV", "cars", thai["Chinese brands", "all"] - thai["BYD", "all"] - thai["MG", "all"] - pair,
+      tail(own, 2023, "Aion and Deepal, which sell battery-electric cars alone"))
+# Vietnam 2023: VinFast's deliveries of the year are of the world; the IEA counts its cars at home
+brand("VNM", 2023, "VinFast", "VinFast", "all", "all", 32000, tail(own, 2023, "IEA's battery-electric sales in Vietnam, nearly all VinFast; 34855 deliveries in the world"))
+brand("VNM", 2023, "VinFast", "VinFast", "BEV", "cars", 32000, tail(own, 2023, "IEA's battery-electric sales in Vietnam, nearly all VinFast"))
+# Singapore 2023: one maker named
+brand("SGP", 2023, "BYD", "BYD", "all", "cars", 1416, tail(own, 2023, "its battery-electric registrations; it sells nothing else there"))
+brand("SGP", 2023, "ALL", "TOTAL", "all", "cars", 30225, tail(own, 2023, "cars registered, of which 18.1 % battery-electric"))
+# The Philippines 2023: brands beyond the five named share the rest as in 2022
+listed = {(r["year"], r["brand"]): r for r in rows("asean/brand_sales.csv") if r["iso3"] == "PHL" and r["powertrain"] == "all" and r["units"] and r["period"] == "full year" and "wider" not in r["note"]}
+named = sum(float(r["units"]) for (year, b), r in listed.items() if year == "2023" and b != "TOTAL")
+old = {b: r for (year, b), r in listed.items() if year == "2022" and b != "TOTAL" and ("2023", b) not in listed}
+rest = (float(listed["2023", "TOTAL"]["units"]) - named) / sum(float(r["units"]) for r in old.values())
+for b, r in old.items():
+    brand("PHL", 2023, maker_code(r["maker_group"], r["origin"]), b, "all", "heavy" if b in HEAVY_BRANDS else "all", float(r["units"]) * rest,
+          tail(own, 2023, "the rest of the market, shared as in 2022"))
+# China 2023: Tesla sells battery-electric cars alone; BYD's world sales less what is recorded abroad
+china = {r["brand"]: float(r["units"]) for r in rows("asean/brand_sales.csv") if r["iso3"] == "CHN" and r["year"] == "2023" and r["powertrain"] == "BEV"}
+abroad = sum(float(r["units"]) for r in rows("asean/brand_sales.csv") if r["brand"] == "BYD" and r["year"] == "2023" and r["powertrain"] == "all" and r["period"] == "full year")
+brand("CHN", 2023, "Tesla", "Tesla", "all", "cars", china["Tesla"], tail(own, 2023, "sells battery-electric cars alone"))
+brand("CHN", 2023, "BYD", "BYD", "all", "cars", world_makers["CHN"]["BYD"] - abroad, tail(own, 2023, "world sales less those recorded in other countries of this table"))
+# The monthly lists of China name the first brands of each month: others are lower bounds and left out for the fit
+for key in [k for k in brand_rows if k[0] == "CHN" and k[4] == "BEV" and k[3] not in ("TOTAL", "Tesla", "BYD")]:
+    del brand_rows[key]
+# Markets of makers' lists: Japan, Korea, India, the United States
+GROUP = {"Daihatsu": "Toyota", "Genesis": "Hyundai-Kia", "Hyundai": "Hyundai-Kia", "Kia": "Hyundai-Kia", "GM Korea": "GM", "KG Mobility": "KGM", "Renault Korea": "Renault", "MG": "SAIC",
+         "Tata": "Tata JLR", "JLR": "Tata JLR", "Volkswagen-Skoda": "Volkswagen", "Mitsubishi": "Mitsubishi Motors", "Volvo": "Geely"}
+for r in rows("autos/groups_sales.csv"):
+    scope, group = r["scope"], r["maker_group"]
+    if scope not in LISTED or int(r["year"]) > BASE or r["measure"] != "sales" or group == "ALL" or not r["units"] or "foreign" in group:
+        continue
+    if group.startswith("other Japanese"):
+        brand(scope, r["year"], "JPN", "other Japanese", "all", "heavy", float(r["units"]), tail(r, r["year"]))
+    elif group == "TOTAL":
+        brand(scope, r["year"], "ALL", "TOTAL", "all", LISTED[scope], float(r["units"]), tail(r, r["year"]))
+    else:
+        origin = "IND" if GROUP.get(group) == "Tata JLR" else r["origin"]
+        brand(scope, r["year"], maker_code(GROUP.get(group, group), origin), group, "all", LISTED[scope], float(r["units"]), tail(r, r["year"]))
+
+# Brands beyond the lists: Indonesia's from the part of 2022 that names them, the rest between Japan (Nissan, Mazda, Lexus, UD) and Europe; Korea's imports by origin
+part = {r["brand"]: float(r["units"]) * 12 / 10 for r in rows("asean/brand_sales.csv") if r["iso3"] == "IDN" and r["year"] == "2022" and r["period"] == "Jan-Oct" and r["powertrain"] == "all" and r["brand"] in ("DFSK", "Kia", "FAW")}
+mg = next(float(r["units"]) * 12 / 10 for r in rows("asean/brand_sales.csv") if r["iso3"] == "IDN" and r["year"] == "2022" and r["period"] == "Jan-Oct" and r["brand"] == "MG")
+
+
+def beyond(iso3):
+    listed_units = {key: float(row[6]) for key, row in brand_rows.items() if key[0] == iso3 and key[1] == str(BASE) and key[4] == "all"}
+    total = next(u for key, u in listed_units.items() if key[2] == "ALL")
+    return total - sum(u for key, u in listed_units.items() if key[2] != "ALL")
+
+
+left, as_before = beyond("IDN"), tail(own, 2023, "as in January to October 2022, a year of twelve months")
+for maker, name, units in (("Dongfeng", "DFSK", part["DFSK"]), ("HyundaiKia", "Kia", part["Kia"]), ("FAW", "FAW", part["FAW"]), ("SAIC", "MG", mg)):
+    brand("IDN", 2023, maker, name, "all", "all", units, as_before)
+left = beyond("IDN")
+for maker, name, share in (("JPN", "other Japanese", .5), ("EUR", "other European", .35), ("CHN", "other Chinese", .15)):
+    brand("IDN", 2023, maker, name, "all", "all", left * share, tail(own, 2023, "what the list leaves, divided by judgement"))
+left = beyond("KOR")
+for maker, name, share in (("EUR", "other European", .65), ("USA", "other American", .17), ("JPN", "Japanese", .17), ("CHN", "Chinese", .01)):
+    brand("KOR", 2023, maker, name, "all", "all", left * share, tail(own, 2023, "what the list leaves (imports), divided by judgement"))
+
+# Malaysia: the register counts used imports. New sales are the association's total; what the register holds beyond it is taken out
+# of models that come mostly second-hand from Japan and Britain, in proportion to their registrations.
+PARALLEL_MAKERS = {"Lexus", "Porsche", "Daihatsu", "Land Rover", "Jaguar", "Rolls-Royce", "Bentley", "Lamborghini"}
+PARALLEL_MODELS = {"Alphard", "Vellfire", "Harrier", "Voxy", "Estima", "Noah", "Tank", "N-Box", "STEPWGN", "Odyssey", "Land Cruiser", "Land Cruiser Prado", "Crown", "86", "Supra", "Jimny", "Jimny Sierra"}
+SMALL = {"Bezza", "Axia", "Myvi", "Saga", "Persona", "Iriz", "City", "Jazz", "Vios", "Yaris", "Almera", "2", "Swift", "N-Box", "Tank", "Cooper", "Polo", "Picanto", "Rio", "i10", "Brabus", "Ora", "208", "Dolphin", "Brio", "Mirage", "Attrage", "Viva", "Kancil"}
+CROSSOVER = {"HR-V", "WR-V", "CX-30", "CX-3", "GLA", "UX", "Countryman", "Model Y"}
+MINIVAN = {"Alphard", "Vellfire", "Serena", "Voxy", "Estima", "STEPWGN", "Noah", "Odyssey", "Carnival", "Staria", "Grand Starex", "G10", "Vito", "V-Class", "Elgrand"}
+FUEL = {"ICE petrol": "ICE-gasoline", "ICE diesel": "ICE-diesel", "HEV+PHEV": "HEV+PHEV", "HEV": "HEV", "PHEV": "PHEV", "BEV": "BEV", "MHEV": "HEV", "ICE+HEV": "ICE"}
+
+
+def malaysian_segment(model, body):
+    if model in SMALL:
+        return "small"
+    if model in CROSSOVER or body == "SUV":
+        return "suv"
+    return "mpv" if model in MINIVAN or body == "MPV" else {"pickup": "pickup", "van": "van"}.get(body, "medium")
+
+
+def rate_of(currency, year):
+    return next(float(r["value"]) for r in rows("macro/deflator.csv") if r["currency"] == currency and int(r["year"]) == year and ("exchange" in r["series"] or "fx" in r["series"].lower()))
+
+
+association = {r["year"]: float(r["units"]) for r in rows("asean/brand_sales.csv") if r["iso3"] == "MYS" and r["brand"] == "TOTAL" and r["measure"] == "sales" and r["period"] == "full year"}
+register = {(r["year"], r["brand"]): r for r in rows("asean/brand_sales.csv") if r["iso3"] == "MYS" and r["powertrain"] == "all" and r["measure"] == "registrations" and r["period"] == "full year"}
+models, model_rows, cells = [], [r for r in rows("asean/models_malaysia.csv")], defaultdict(float)
+for year in sorted({r["year"] for r in model_rows}):
+    used = float(register[year, "TOTAL"]["units"]) - association[year]
+    parallel = [r for r in model_rows if r["year"] == year and (r["maker"] in PARALLEL_MAKERS or r["model"] in PARALLEL_MODELS)]
+    cut = min(1.0, used / sum(float(r["units"]) for r in parallel))
+    new_by_brand = {b: float(r["units"]) for (y, b), r in register.items() if y == year and b != "TOTAL"}
+    for r in model_rows:
+        if r["year"] != year:
+            continue
+        share = 1 - cut if r in parallel else 1
+        new = round(float(r["units"]) * share)
+        new_by_brand[r["maker"]] -= float(r["units"]) - new
+        power = FUEL[r["powertrain"]]
+        segment = malaysian_segment(r["model"], r["body"])
+        cells[year, maker_code(r["maker_group"], r["origin"]), r["maker"], power] += new
+        note = "%s registered, used imports among them" % r["units"] if share < 1 else ""
+        if new > 0:
+            models.append(["MYS", year, maker_code(r["maker_group"], r["origin"]), r["maker"], r["model"], segment, power, str(new), "", "", year, key_of(r["source"]), "estimate" if share < 1 else "measured", note])
+    for b, units in new_by_brand.items():
+        r = register[year, b]
+        brand("MYS", year, maker_code(r["maker_group"], r["origin"]), b, "all", "light", units, tail(r, year, "" if units == float(r["units"]) else "%s registered, used imports among them" % r["units"]))
+    brand("MYS", year, "ALL", "TOTAL", "all", "light", association[year], [year, "MAA", "measured", "%s registered, used imports among them" % register[year, "TOTAL"]["units"]])
+    for (y, maker, b, power), units in cells.items():
+        if y == year and power in ("BEV", "HEV+PHEV"):
+            brand("MYS", year, maker, b, power, "light", units, [year, key_of(model_rows[0]["source"]), "estimate", "models of at least 20 registrations"])
+    for power in ("BEV", "HEV+PHEV"):
+        brand("MYS", year, "ALL", "TOTAL", power, "light", sum(u for (y, _, _, p), u in cells.items() if y == year and p == power),
+              [year, key_of(model_rows[0]["source"]), "estimate", "models of at least 20 registrations"])
+write("brand_sales", COLUMNS, list(brand_rows.values()), 5)
+
+# Models: Malaysia complete, Indonesia the best sellers, Thailand what is on sale with list prices
+INDONESIAN = {"MPV": "mpv", "SUV": "suv", "small car": "small", "medium car": "medium", "pickup": "pickup", "van": "van"}
+for r in rows("asean/models_indonesia.csv"):
+    units = float(r["units"]) - (27750 if r["powertrain"] == "ICE+HEV" else 0)  # the hybrid has a row of its own
+    models.append(["IDN", r["year"], maker_code(r["maker_group"], r["origin"]), r["brand"], r["model"], INDONESIAN[r["segment"]], FUEL[r["powertrain"]], num(str(units)), "", ""] + tail(r, r["year"]))
+baht = rate_of("THB", BASE)
+for r in rows("asean/models_thailand.csv"):
+    if r["price_date"][:4] > str(BASE) and "launch" in r["price_basis"] or r["model"] == "Xpander HEV":
+        continue  # not on sale in the base year
+    low, high = float(r["price_min_thb"]), float(r["price_max_thb"])
+    basis = "literature" if r["price_basis"].startswith("reported") else "recalled"
+    models.append(["THA", str(BASE), maker_code(r["maker_group"], r["origin"]), r["brand"], r["model"], INDONESIAN[r["segment"]], FUEL[r["powertrain"]], num(r["units_2023"]),
+                   repr(round((low + high) / 2 / baht)), num(r["battery_kwh"]) if r["powertrain"] == "BEV" else ""] + tail({**r, "basis": basis}, BASE, "middle of the list of prices"))
+merged = {}
+for row in models:  # a model that the source gives under two bodies is one row
+    old = merged.setdefault(tuple(row[:7]), row)
+    if old is not row:
+        old[7] = str(int(old[7]) + int(row[7]))
+models = list(merged.values())
+write("models", ["iso3", "year", "maker", "brand", "model", "segment", "powertrain", "units", "price_usd2023", "battery_kwh"], models, 7)
+
+# What the models tell of Malaysia as a whole: segments and powertrains
+for year in sorted({row[1] for row in models if row[0] == "MYS"}):
+    sold = [row for row in models if row[:2] == ["MYS", year]]
+    total = sum(int(row[7]) for row in sold)
+    plug_in = float(electrified["MYS", year, "car", "PHEV", "sales"][1][5]) if ("MYS", year, "car", "PHEV", "sales") in electrified else 0.0
+    source = key_of(model_rows[0]["source"])
+    for power in ("ICE-gasoline", "ICE-diesel", "HEV", "BEV"):
+        units = sum(int(row[7]) for row in sold if row[6] == power or power == "HEV" and row[6] == "HEV+PHEV") - (plug_in if power == "HEV" else 0)
+        mix["MYS", year, power] = ["MYS", year, power, repr(round(units / total, 6)), year, source, "estimate",
+                                   "registrations by model less used imports" + (", less plug-in hybrids of the IEA" if power == "HEV" else "")]
+    if year == str(BASE):
+        segments = [row for row in segments if row[0] != "MYS"]
+        last, keys = 1.0, ("medium", "mpv", "pickup", "small", "suv", "van")
+        for segment in keys:
+            value = round(last, 6) if segment == keys[-1] else round(sum(int(row[7]) for row in sold if row[5] == segment) / total, 6)
+            last -= value
+            segments.append(["MYS", year, segment, repr(value), year, source, "estimate", "registrations by model less used imports; small and medium cars told by model"])
+write("powertrain_mix", ["iso3", "year", "powertrain", "share"], list(mix.values()), 3)
+write("segments", ["iso3", "year", "segment", "share"], segments, 3)
 
 # Technology: the compact defaults
 SEGMENT = {"city_car": "small", "sedan": "medium", "suv": "suv", "van_mpv": "mpv", "pickup": "pickup", "van": "van", "all": "all"}

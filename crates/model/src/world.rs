@@ -1,9 +1,11 @@
 //! The world as recorded: validated facts as dense arrays, the same for every scenario.
 
 mod assemble;
+mod brands;
 mod fill;
 mod makers;
 
+pub use brands::{MakerMarket, MakerSales, ModelSales, Scope};
 pub use makers::Maker;
 
 use crate::ids::{Drivers, Grid, Group, Origin, Powertrain, Segment};
@@ -189,6 +191,8 @@ pub struct World {
     pub segment_share: Grid,
     /// Makers by code.
     pub makers: Vec<Maker>,
+    /// Makers of the base year, by country.
+    pub maker_market: Vec<MakerMarket>,
     /// Origin shares of sales, by country.
     pub origin_share: Grid,
     /// Origin shares of battery-electric sales, by country; NaN where not on record.

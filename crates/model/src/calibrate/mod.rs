@@ -1,6 +1,7 @@
 //! World to base: everything that is fitted, so that the base year equals the record.
 
 pub mod adoption;
+pub mod fit;
 pub mod mix;
 pub mod ownership;
 pub mod stock;
@@ -80,7 +81,7 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
 
     let price_level = cost::price_level(world);
     let adoption = adoption::fit(world, &price_level);
-    let offers = mix::offers(world, &mix::Affinity::from_record(record));
+    let offers = mix::offers(world, &mix::Affinity::from_record(record, &world.makers));
     let tastes = Tastes::new(&world.parameters);
     let costs = cost::history(world, base);
     let bought = world.parameters.get("market.potential_share");

@@ -2,7 +2,7 @@
 
 use super::{
     Anchor, Country, FuelFactors, Incentive, MakingFactors, Standard, StandardKind, Technology,
-    World, fill, makers,
+    World, brands, fill, makers,
 };
 use crate::ids::{
     DRIVERS, Drivers, FIRST_YEAR, Grid, Group, LAST_YEAR, ORIGINS, Origin, POWERTRAINS, Powertrain,
@@ -257,7 +257,22 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         .collect();
     fill::hybrid_share(&mut hybrid_share, &countries, &income[reference], base);
 
-    let (bev_origin_share, origin_share) = origin_shares(record, &places, base_year);
+    let (bev_origin_share, mut origin_share) = origin_shares(record, &places, base_year);
+    let makers = makers::makers(record)?;
+    let maker_market = brands::maker_markets(&brands::Known {
+        record,
+        base_year,
+        countries: &countries,
+        makers: &makers,
+        sales: &sales,
+        heavy_share: &heavy_share,
+        origin_share: &origin_share,
+        bev_origin_share: &bev_origin_share,
+    });
+    // Where brands are on record their sums are the origins.
+    for (row, market) in origin_share.rows_mut().zip(&maker_market) {
+        row.copy_from_slice(&market.by_origin(&makers));
+    }
     let world = World {
         base_year,
         anchors: anchors(record, &places, base_year),
@@ -279,7 +294,8 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         ),
         conventional_mix: conventional_mix(record, &places, base_year),
         segment_share: segment_shares(record, &places),
-        makers: makers::makers(record)?,
+        makers,
+        maker_market,
         origin_share,
         bev_origin_share,
         technology: technology(record),

@@ -16,6 +16,8 @@ pub struct Maker {
     pub group: usize,
     /// Number of equal firms it stands for; 1 where it is one firm.
     pub firms: f64,
+    /// Share of trucks and buses in its sales where a source counts them with its cars.
+    pub truck_share: f64,
 }
 
 impl Maker {
@@ -34,7 +36,7 @@ pub(super) fn makers(record: &Record) -> Result<Vec<Maker>, Problems> {
         table.text("origin"),
         table.text("group"),
     );
-    let firms = table.real("firms");
+    let (firms, truck_share) = (table.real("firms"), table.real("truck_share"));
     let mut order: Vec<usize> = (0..table.rows()).collect();
     order.sort_by_key(|&row| code.get(row));
     let mut problems = Problems::default();
@@ -71,6 +73,7 @@ pub(super) fn makers(record: &Record) -> Result<Vec<Maker>, Problems> {
                     .position(|&other| group.get(other) == owner)
                     .unwrap_or_default(),
                 firms: firms[row],
+                truck_share: truck_share[row],
             }
         })
         .collect();

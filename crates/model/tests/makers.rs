@@ -1,0 +1,169 @@
+//! Who sells what in the base year, against the sources.
+
+use std::sync::OnceLock;
+
+use kyoso_model::calibrate::mix::powertrain_shares;
+use kyoso_model::calibrate::{Base, calibrate};
+use kyoso_model::ids::{Origin, POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
+use kyoso_model::input::{Folder, Record};
+use kyoso_model::world::World;
+
+fn set() -> &'static (World, Base) {
+    static SET: OnceLock<(World, Base)> = OnceLock::new();
+    SET.get_or_init(|| {
+        let record = Record::load(&Folder("../../data".into())).expect("the pack is sound");
+        let mut world = World::build(&record).expect("the pack makes a world");
+        let base = calibrate(&mut world, &record);
+        (world, base)
+    })
+}
+
+/// Light-duty units of the offers of a country that pass.
+fn units(iso3: &str, pass: impl Fn(&str, Origin, Segment, Powertrain) -> bool) -> f64 {
+    let (world, base) = set();
+    let c = world.country(iso3).expect("a country");
+    let light = world.light_sales(c, year_index(world.base_year));
+    let offers = &base.offers;
+    offers
+        .of(c)
+        .filter(|&j| {
+            pass(
+                &world.makers[offers.maker[j] as usize].code,
+                Origin::ALL[offers.origin[j] as usize],
+                Segment::ALL[offers.segment[j] as usize],
+                Powertrain::ALL[offers.powertrain[j] as usize],
+            )
+        })
+        .map(|j| offers.base_share[j] * light)
+        .sum()
+}
+
+fn maker(iso3: &str, code: &str) -> f64 {
+    units(iso3, |maker, _, _, _| maker == code)
+}
+
+fn electric(iso3: &str, code: &str) -> f64 {
+    units(iso3, |maker, _, _, powertrain| {
+        maker == code && powertrain == Powertrain::BatteryElectric
+    })
+}
+
+fn near(is: f64, should: f64, relative: f64) {
+    assert!((is / should - 1.0).abs() < relative, "{is} is not {should}");
+}
+
+#[test]
+fn every_market_meets_its_margins() {
+    let (world, base) = set();
+    let offers = &base.offers;
+    for (c, country) in world.countries.iter().enumerate() {
+        let iso3 = &country.iso3;
+        let sum = |pass: &dyn Fn(usize) -> bool| -> f64 {
+            offers
+                .of(c)
+                .filter(|&j| pass(j))
+                .map(|j| offers.base_share[j])
+                .sum()
+        };
+        assert!(offers.of(c).len() <= 200, "{iso3}: {}", offers.of(c).len());
+        assert!(offers.of(c).all(|j| offers.base_share[j] > 0.0));
+        assert!((sum(&|_| true) - 1.0).abs() < 1e-12, "{iso3}");
+        for s in 0..SEGMENTS {
+            let share = sum(&|j| offers.segment[j] as usize == s);
+            assert!(
+                (share - world.segment_share[(c, s)]).abs() < 1e-9,
+                "{iso3} {s}"
+            );
+        }
+        let shares = powertrain_shares(world, c, year_index(world.base_year));
+        for (f, should) in shares.iter().enumerate().take(POWERTRAINS) {
+            let share = sum(&|j| offers.powertrain[j] as usize == f);
+            assert!((share - should).abs() < 1e-9, "{iso3} {f}");
+        }
+    }
+}
+
+#[test]
+fn offers_of_a_maker_stand_together() {
+    let (world, base) = set();
+    for c in 0..world.countries.len() {
+        let makers = &base.offers.maker[base.offers.of(c)];
+        assert!(
+            makers.is_sorted(),
+            "{} has scattered makers",
+            world.countries[c].iso3
+        );
+    }
+}
+
+#[test]
+fn thailand_of_2023_comes_out() {
+    let (world, _) = set();
+    let c = world.country("THA").expect("Thailand");
+    let t = year_index(world.base_year);
+    near(world.sales[(c, t)], 775_780.0, 1e-9);
+    // The source counts trucks, which the offers leave out.
+    let with_trucks = |origin: Origin| {
+        let trucks: f64 = world.maker_market[c]
+            .makers
+            .iter()
+            .filter(|sales| world.makers[sales.maker].origin == origin)
+            .map(|sales| -sales.outside)
+            .sum();
+        units("THA", |_, of, _, _| of == origin) + trucks
+    };
+    near(with_trucks(Origin::Japan) / 775_780.0, 0.778, 1e-3);
+    let chinese = with_trucks(Origin::China);
+    assert!((0.105..0.115).contains(&(chinese / 775_780.0)), "{chinese}");
+    let all = units("THA", |_, _, _, f| f == Powertrain::BatteryElectric);
+    near(all, 76_538.0, 1e-9);
+    let share = units("THA", |_, origin, _, f| {
+        origin == Origin::China && f == Powertrain::BatteryElectric
+    }) / all;
+    assert!((0.82..0.86).contains(&share), "{share}");
+    for (code, registered) in [
+        ("BYD", 30_467.0),
+        ("Hozon", 12_777.0),
+        ("SAIC", 12_462.0),
+        ("Tesla", 8_206.0),
+        ("GWM", 6_746.0),
+    ] {
+        near(electric("THA", code), registered, 2e-3);
+    }
+    near(maker("THA", "Toyota"), 265_949.0, 2e-3);
+    // Isuzu and Toyota sell most of the pickups.
+    let pickups = |code: &str| units("THA", |m, _, s, _| m == code && s == Segment::Pickup);
+    let whole = units("THA", |_, _, s, _| s == Segment::Pickup);
+    assert!((pickups("Isuzu") + pickups("Toyota")) / whole > 0.7);
+}
+
+#[test]
+fn malaysia_of_2023_comes_out_by_brand_and_powertrain() {
+    let (world, _) = set();
+    let c = world.country("MYS").expect("Malaysia");
+    // The association's total counts trucks, the register of models does not: shares are compared.
+    let scale = 799_731.0 / world.light_sales(c, year_index(world.base_year));
+    near(
+        (maker("MYS", "Perodua") + maker("MYS", "Proton")) * scale,
+        481_300.0,
+        5e-3,
+    );
+    near(maker("MYS", "Perodua") * scale, 330_318.0, 5e-3);
+    near(maker("MYS", "Toyota") * scale, 106_000.0, 4e-2);
+    near(maker("MYS", "Honda") * scale, 81_538.0, 1e-2);
+    near(electric("MYS", "BYD") * scale, 4_470.0, 5e-3);
+    near(
+        units("MYS", |_, _, _, f| f == Powertrain::BatteryElectric),
+        13_301.0,
+        1e-9,
+    );
+    assert!(electric("MYS", "Perodua") == 0.0);
+}
+
+#[test]
+fn a_maker_of_electric_cars_alone_sells_nothing_else() {
+    for iso3 in ["NOR", "GBR", "DEU", "AUS", "USA", "CHN", "THA"] {
+        assert!(maker(iso3, "Tesla") > 0.0, "{iso3}");
+        near(electric(iso3, "Tesla"), maker(iso3, "Tesla"), 1e-12);
+    }
+}
