@@ -1,4 +1,5 @@
-//! Methods for looking at models from outside: scores of forecasts and the baselines to hold them against.
+//! Methods for looking at models from outside: scores of forecasts and the baselines to hold them
+//! against, and the split of a change among the things that moved.
 //!
 //! Arrays in, arrays out: nothing here knows what is forecast, reads a file or prints.
 //!
@@ -15,3 +16,4 @@
 
 pub mod baseline;
 pub mod score;
+pub mod shapley;

@@ -35,7 +35,7 @@ pub struct Common {
     /// Threads; results are the same for any number.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Seed of random numbers (this version draws none; kept in the manifest).
+    /// Seed of random numbers (only sampled attributions draw any; kept in the manifest).
     #[arg(long, global = true, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 }
@@ -44,6 +44,8 @@ pub struct Common {
 pub enum Command {
     /// The outlook: projects the base year to the horizon; tables, manifest and report.
     Run(RunOptions),
+    /// Runs scenarios side by side: what differs, and which change makes the difference.
+    Compare(CompareOptions),
     /// Projects from earlier base years and scores against the record.
     Hindcast(HindcastOptions),
     /// Takes one number apart: equation, terms, inputs and their sources.
@@ -113,6 +115,40 @@ pub struct RunOptions {
     /// Score the model against history too and put the scores into the report (about a second).
     #[arg(long)]
     pub hindcast: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareOptions {
+    /// Shipped scenarios by name, .toml files, or folders of earlier runs; the first is the base.
+    #[arg(required = true, num_args = 2.., value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// Split each difference among the things that changed (Shapley values).
+    #[arg(long)]
+    pub attribute: bool,
+    /// Changes to take together with --attribute; a key stands for all that begin with it.
+    #[arg(long, value_name = "NAME=KEY,...", requires = "attribute")]
+    pub group: Vec<String>,
+    /// Pairs of orders to sample with --attribute where more than seven groups changed.
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "attribute", value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    pub pairs: u16,
+    /// Regions to show: ISO codes, groups, World.
+    #[arg(long, value_delimiter = ',', value_name = "R1,R2,...")]
+    pub regions: Vec<String>,
+    /// Variables of the indicators to show.
+    #[arg(long, value_delimiter = ',', value_name = "V1,V2,...")]
+    pub variables: Vec<String>,
+    /// Years to show.
+    #[arg(long, value_delimiter = ',', value_name = "Y1,Y2,...")]
+    pub years: Vec<i32>,
+    /// Last year, in place of the scenarios' (default: the last that all have).
+    #[arg(long, value_name = "YEAR")]
+    pub horizon: Option<i32>,
+    /// Folder for the results (default `out/compare-A-B`).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Format of the tables.
+    #[arg(long, value_enum, default_value = "parquet")]
+    pub format: TableFormat,
 }
 
 #[derive(Debug, Args)]

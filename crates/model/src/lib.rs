@@ -2,6 +2,7 @@
 
 pub mod calibrate;
 pub mod cohorts;
+pub mod compare;
 pub mod explain;
 pub mod hindcast;
 pub mod ids;

@@ -1,5 +1,7 @@
 //! Tables as they leave the program: long, tidy, one schema each.
 
+use std::collections::HashMap;
+
 /// Values of one column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
@@ -61,12 +63,132 @@ impl Table {
     pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |column| column.values.len())
     }
+
+    fn values(&self, name: &str) -> Option<&Values> {
+        let mut columns = self.columns.iter();
+        columns.find(|c| c.name == name).map(|c| &c.values)
+    }
+
+    /// Words and codes of a column of words, if the table has it.
+    pub fn words(&self, name: &str) -> Option<(&[String], &[u32])> {
+        match self.values(name)? {
+            Values::Words { words, codes } => Some((words, codes)),
+            _ => None,
+        }
+    }
+
+    /// A column of whole numbers, if the table has it.
+    pub fn integers(&self, name: &str) -> Option<&[i32]> {
+        match self.values(name)? {
+            Values::Integers(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// A column of real numbers, if the table has it.
+    pub fn reals(&self, name: &str) -> Option<&[f64]> {
+        match self.values(name)? {
+            Values::Reals(values) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+/// Distinct words and the code of each row.
+#[derive(Debug, Clone, Default)]
+struct WordColumn {
+    words: Vec<String>,
+    known: HashMap<String, u32>,
+    codes: Vec<u32>,
+}
+
+impl WordColumn {
+    fn push(&mut self, word: &str) {
+        let code = self.known.get(word).copied().unwrap_or_else(|| {
+            let code = self.words.len() as u32;
+            self.words.push(word.to_owned());
+            self.known.insert(word.to_owned(), code);
+            code
+        });
+        self.codes.push(code);
+    }
+}
+
+/// Collects rows of words, a year and real numbers, in this order of columns.
+#[derive(Debug, Clone)]
+pub struct LongTable {
+    words: Vec<WordColumn>,
+    years: Vec<i32>,
+    reals: Vec<Vec<f64>>,
+}
+
+impl LongTable {
+    /// No rows yet.
+    pub fn new(words: usize, reals: usize) -> Self {
+        Self {
+            words: vec![WordColumn::default(); words],
+            years: Vec::new(),
+            reals: vec![Vec::new(); reals],
+        }
+    }
+
+    /// Adds a row of as many words and numbers as the table has.
+    pub fn push(&mut self, words: &[&str], year: i32, reals: &[f64]) {
+        debug_assert!(words.len() == self.words.len() && reals.len() == self.reals.len());
+        for (column, word) in self.words.iter_mut().zip(words) {
+            column.push(word);
+        }
+        self.years.push(year);
+        for (column, &value) in self.reals.iter_mut().zip(reals) {
+            column.push(value);
+        }
+    }
+
+    /// The table: words with their descriptions, numbers with unit and description.
+    pub fn table(
+        self,
+        name: &'static str,
+        description: &'static str,
+        words: &[(&'static str, &'static str)],
+        reals: &[(&'static str, &'static str, &'static str)],
+    ) -> Table {
+        let of_words = self.words.into_iter().zip(words);
+        let mut columns: Vec<Column> = of_words
+            .map(|(column, &(name, description))| Column {
+                name,
+                unit: "",
+                description,
+                values: Values::Words {
+                    words: column.words,
+                    codes: column.codes,
+                },
+            })
+            .collect();
+        columns.push(Column {
+            name: "year",
+            unit: "",
+            description: "calendar year",
+            values: Values::Integers(self.years),
+        });
+        let of_reals = self.reals.into_iter().zip(reals);
+        columns.extend(of_reals.map(|(values, &(name, unit, description))| Column {
+            name,
+            unit,
+            description,
+            values: Values::Reals(values),
+        }));
+        Table {
+            name,
+            description,
+            columns,
+        }
+    }
 }
 
 /// A column of words from the word of each row.
 pub fn words(of_rows: impl Iterator<Item = String>) -> Values {
     let mut list: Vec<String> = Vec::new();
-    let mut known: std::collections::HashMap<String, u32> = std::collections::HashMap::new();
+    let mut known: HashMap<String, u32> = HashMap::new();
     let codes = of_rows
         .map(|word| {
             *known.entry(word).or_insert_with_key(|word| {

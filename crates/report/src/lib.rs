@@ -4,5 +4,6 @@ pub mod csv;
 pub mod html;
 pub mod manifest;
 pub mod parquet;
+pub mod read;
 pub mod schema;
 pub mod write;

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod compare;
 mod data;
 mod doctor;
 mod example;
@@ -26,6 +27,7 @@ pub fn dispatch(arguments: &Arguments) -> Result<()> {
     }
     match &arguments.command {
         Command::Run(options) => run::run(common, options),
+        Command::Compare(options) => compare::compare(common, options),
         Command::Hindcast(options) => hindcast::hindcast(common, options),
         Command::Explain(options) => explain::explain(common, options),
         Command::Data { action } => data::data(common, action),

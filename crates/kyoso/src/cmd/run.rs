@@ -91,7 +91,7 @@ pub fn project(common: &Common, choice: &Choice) -> Result<Finished> {
     })
 }
 
-fn override_scenario(scenario: &mut Scenario, choice: &Choice, base_year: i32) -> Result<()> {
+pub fn override_scenario(scenario: &mut Scenario, choice: &Choice, base_year: i32) -> Result<()> {
     if let Some(horizon) = choice.horizon {
         let (first, last) = (HORIZONS.0.max(base_year + 1), HORIZONS.1);
         if !(first..=last).contains(&horizon) {

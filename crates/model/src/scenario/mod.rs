@@ -1,6 +1,7 @@
 //! Scenario files: TOML to a checked scenario, all problems at once with line and column.
 
 mod chain;
+mod change;
 mod read;
 mod schema;
 mod settings;
@@ -11,6 +12,7 @@ use std::fmt::Write;
 
 use crate::ids::Drivers;
 use crate::input::Problems;
+pub use change::{Change, ChangeGroup, group};
 pub use schema::json_schema;
 
 /// First and last horizon a scenario may ask for.

@@ -211,6 +211,92 @@ fn the_canonical_form_says_the_same_thing() {
     );
 }
 
+fn one(text: &str) -> Scenario {
+    load(&[("one", text)]).expect("valid")
+}
+
+#[test]
+fn a_scenario_with_all_changes_is_the_other_one() {
+    let first = one(
+        "[set]\n\"battery.learning_rate\" = 0.1\n\"open.ended\" = 1\n\"fuel_price.gasoline.IDN\" = 2\n",
+    );
+    let second = one(
+        "drivers = \"SSP5\"\npolicy_as_of = \"2023-12-31\"\n[set]\n\"open.ended\" = 1\n\
+         \"fuel_price.gasoline.IDN\" = 3\n\"fuel_price.gasoline.THA\" = { 2030 = 1 }\n",
+    );
+    let changes = first.changes(&second);
+    let keys: Vec<String> = changes.iter().map(Change::key).collect();
+    assert_eq!(
+        keys,
+        [
+            "drivers",
+            "policy_as_of",
+            "battery.learning_rate",
+            "fuel_price.gasoline.IDN",
+            "fuel_price.gasoline.THA"
+        ]
+    );
+    let changed = first.with_changes(&changes);
+    assert_eq!(changed.canonical(), second.canonical());
+    assert_eq!(first.changes(&first), []);
+    assert_eq!(
+        second.with_changes(&second.changes(&first)).canonical(),
+        first.canonical()
+    );
+}
+
+#[test]
+fn changes_stand_in_the_groups_a_user_names_and_by_parameter_otherwise() {
+    let (first, second) = (
+        one(""),
+        one(
+            "drivers = \"SSP5\"\n[set]\n\"battery.learning_rate\" = 0.1\n\"fuel_price.gasoline.IDN\" = 3\n\
+             \"fuel_price.gasoline.THA\" = 1\n",
+        ),
+    );
+    let names = |named: &[&str]| {
+        let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+        group(first.changes(&second), &named, &vocabulary()).map(|groups| {
+            let named = groups
+                .iter()
+                .map(|group| (group.name.clone(), group.changes.len()));
+            named.collect::<Vec<_>>()
+        })
+    };
+    let of = |list: &[(&str, usize)]| -> Vec<(String, usize)> {
+        list.iter()
+            .map(|(name, n)| ((*name).to_owned(), *n))
+            .collect()
+    };
+    assert_eq!(
+        names(&[]),
+        Ok(of(&[
+            ("drivers", 1),
+            ("battery.learning_rate", 1),
+            ("fuel_price.gasoline", 2)
+        ]))
+    );
+    assert_eq!(
+        names(&[
+            "Thai fuel=fuel_price.gasoline.THA",
+            "world=battery, drivers"
+        ]),
+        Ok(of(&[
+            ("Thai fuel", 1),
+            ("world", 2),
+            ("fuel_price.gasoline", 1)
+        ]))
+    );
+    let wrong = names(&[
+        "x",
+        "a=fuel_price",
+        "b=fuel_price.gasoline.THA",
+        "c=driver",
+        "a=battery",
+    ]);
+    insta::assert_snapshot!(wrong.expect_err("each is wrong"));
+}
+
 #[test]
 fn the_schema_knows_what_may_be_set() {
     let schema = json_schema(&vocabulary());

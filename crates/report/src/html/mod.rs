@@ -4,6 +4,8 @@
 //! library was weighed: the one with embedded script adds 4.7 MB to every report and prints its charts as
 //! fixed-size canvases, while ours prints as vectors at any size and the whole report stays near 2 MB.
 
+pub mod compare;
+
 use std::collections::BTreeMap;
 
 use kyoso_model::tables::{Table, Values};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 const TEMPLATE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("report.css");
+const CHART: &str = include_str!("chart.js");
 const SCRIPT: &str = include_str!("report.js");
 const ENGLISH: &str = include_str!("../../locale/en.json");
 
@@ -83,7 +86,7 @@ pub fn render(input: &ReportInput) -> Result<String, minijinja::Error> {
         .render(minijinja::context! {
             t => template_value(texts["page"].clone()),
             style => minijinja::Value::from_safe_string(STYLE.to_owned()),
-            script => minijinja::Value::from_safe_string(SCRIPT.to_owned()),
+            script => minijinja::Value::from_safe_string(page_script(SCRIPT)),
             data => minijinja::Value::from_safe_string(data),
             scenario => input.scenario,
             description => input.description,
@@ -95,6 +98,11 @@ pub fn render(input: &ReportInput) -> Result<String, minijinja::Error> {
             warnings => template_value(json!(input.warnings)),
             has_scores => input.scores.is_some(),
         })
+}
+
+/// The charts and the script of a page, with names of their own.
+fn page_script(page: &str) -> String {
+    format!("\"use strict\";\n(() => {{\n{CHART}{page}}})();\n")
 }
 
 /// JSON for the template; JSON always fits.
@@ -313,7 +321,7 @@ mod tests {
             let key = part.split([' ', '|', '}']).next().unwrap_or_default();
             assert!(texts["page"].get(key).is_some(), "{key}");
         }
-        for part in SCRIPT.split("T.").skip(1) {
+        for part in page_script(SCRIPT).split("T.").skip(1) {
             let key: String = part
                 .chars()
                 .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')

@@ -1,96 +1,9 @@
-"use strict";
-(() => {
-const N = JSON.parse(document.getElementById("numbers").textContent), T = N.texts, I = N.indicators;
-const $ = id => document.getElementById(id);
-const LDV = "Transportation|Light-Duty Vehicle";
-const COLOURS = {"Internal Combustion|Gasoline":"#8d99a6","Internal Combustion|Diesel":"#5f6b76","Internal Combustion|Flex-Fuel":"#b9a15a","Internal Combustion|Gas":"#c9b9a0","Internal Combustion|Full Hybrid":"#e0a63b","Plug-in Hybrid":"#5aa9c4","Battery-Electric":"#0b5c7a","Fuel-Cell-Electric":"#7a4fa3"};
-const PALETTE = ["#0b5c7a","#c0532f","#5aa9c4","#e0a63b","#4d7c4f","#8d5a97","#8d99a6","#b4575f","#2f8f83","#6b6fb5","#a3862d","#d58a94","#55636f","#97b552"];
-const GROUPS = ["China","North America","EU27","India","Other Europe","Japan","Latin America","ASEAN","Middle East","Korea","Oceania","Africa","Other Asia","Central Asia"];
-const TEN = ["BRN","KHM","IDN","LAO","MYS","MMR","PHL","SGP","THA","VNM"];
-const name = r => N.names[r] || r;
+const I = N.indicators;
 function at(variable, region, year) {
   const row = I[variable] && I[variable][region];
   if (!row) return null;
   const v = row[year - row[0] + 1];
   return v === undefined ? null : v;
-}
-function fmt(v, digits) {
-  if (v === null || v === undefined || !isFinite(v)) return "–";
-  const a = Math.abs(v);
-  const d = digits !== undefined ? digits : a >= 1000 ? 0 : a >= 100 ? 0 : a >= 10 ? 1 : a >= 1 ? 2 : 3;
-  return v.toLocaleString("en", {minimumFractionDigits: d, maximumFractionDigits: d});
-}
-function el(tag, attributes, ...children) {
-  const svg = ["svg","path","line","rect","text","g","circle"].includes(tag);
-  const e = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
-  for (const k in attributes) e.setAttribute(k, attributes[k]);
-  for (const c of children) e.append(c);
-  return e;
-}
-const tip = el("div", {id: "tip"});
-document.body.append(tip);
-function ticks(max) {
-  if (!(max > 0)) return [0, 1];
-  const raw = max / 4, p = Math.pow(10, Math.floor(Math.log10(raw)));
-  const step = [1, 2, 2.5, 5, 10].map(m => m * p).find(s => s >= raw);
-  const out = [];
-  for (let v = 0; v <= max + step * 0.999; v += step) out.push(v);
-  return out;
-}
-/* series: [{name, colour, points: [[year, value]...]}]; stacked or lines. */
-function chart(title, series, stacked, top) {
-  const W = 400, H = 220, L = 46, R = 8, B = 22, Tp = 8;
-  series = series.map(s => ({...s, points: s.points.filter(p => p[1] !== null)})).filter(s => s.points.some(p => p[1] > 0));
-  const figure = el("figure", {}, el("figcaption", {}, title));
-  if (!series.length) { figure.append(el("p", {class: "note"}, T.absent)); return figure; }
-  const years = [...new Set(series.flatMap(s => s.points.map(p => p[0])))].sort((a, b) => a - b);
-  const x0 = years[0], x1 = years[years.length - 1];
-  const X = y => L + (W - L - R) * (x1 > x0 ? (y - x0) / (x1 - x0) : 0.5);
-  const lookup = series.map(s => new Map(s.points));
-  let max = 0;
-  if (stacked) years.forEach(y => { max = Math.max(max, lookup.reduce((t, m) => t + (m.get(y) || 0), 0)); });
-  else series.forEach(s => s.points.forEach(p => { max = Math.max(max, p[1]); }));
-  const marks = top ? [0, 25, 50, 75, 100] : ticks(max);
-  const ymax = marks[marks.length - 1];
-  const Y = v => Tp + (H - B - Tp) * (1 - v / ymax);
-  const svg = el("svg", {viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title});
-  if (x1 > N.base) svg.append(el("rect", {x: X(Math.max(N.base, x0)), y: Tp, width: X(x1) - X(Math.max(N.base, x0)), height: H - B - Tp, fill: "#eef2f5"}));
-  marks.forEach(m => { svg.append(el("line", {x1: L, x2: W - R, y1: Y(m), y2: Y(m), stroke: "#dde3e8"}), el("text", {x: L - 5, y: Y(m) + 4, "text-anchor": "end"}, m >= 10000 ? m.toLocaleString("en") : String(+m.toPrecision(4)))); });
-  const span = x1 - x0, every = span > 30 ? 10 : span > 12 ? 5 : span > 6 ? 2 : 1;
-  years.forEach(y => { if (y % every === 0 || (every > 2 && y === N.base)) { if (every > 2 && y !== N.base && Math.abs(y - N.base) < 3) return; svg.append(el("text", {x: X(y), y: H - 6, "text-anchor": "middle"}, String(y))); } });
-  if (stacked) {
-    const base = new Map(years.map(y => [y, 0]));
-    series.forEach((s, i) => {
-      const ys = years.filter(y => lookup.some(m => m.has(y)));
-      const up = ys.map(y => [y, base.get(y) + (lookup[i].get(y) || 0)]);
-      const d = up.map((p, k) => `${k ? "L" : "M"}${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join("") + [...ys].reverse().map(y => `L${X(y).toFixed(1)},${Y(base.get(y)).toFixed(1)}`).join("") + "Z";
-      svg.append(el("path", {d, fill: s.colour, "fill-opacity": .92}));
-      up.forEach(p => base.set(p[0], p[1]));
-    });
-  } else {
-    series.forEach(s => {
-      const draw = (points, dash) => { if (points.length > 1) svg.append(el("path", {d: points.map((p, k) => `${k ? "L" : "M"}${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join(""), fill: "none", stroke: s.colour, "stroke-width": 2, "stroke-dasharray": dash ? "5 3" : "none", "stroke-linejoin": "round"})); };
-      draw(s.points.filter(p => p[0] <= N.base), false);
-      draw(s.points.filter(p => p[0] >= N.base), true);
-    });
-  }
-  const cursor = el("line", {y1: Tp, y2: H - B, stroke: "#1c2733", "stroke-width": 1, visibility: "hidden"});
-  svg.append(cursor);
-  svg.addEventListener("pointermove", e => {
-    const box = svg.getBoundingClientRect(), px = (e.clientX - box.left) / box.width * W;
-    const y = years.reduce((a, b) => Math.abs(X(b) - px) < Math.abs(X(a) - px) ? b : a);
-    cursor.setAttribute("x1", X(y)); cursor.setAttribute("x2", X(y)); cursor.setAttribute("visibility", "visible");
-    tip.replaceChildren(el("b", {}, String(y)));
-    series.forEach((s, i) => { const v = lookup[i].get(y); if (v !== undefined) tip.append(el("br", {}), `${s.name}: ${fmt(v)}`); });
-    tip.style.display = "block";
-    tip.style.left = Math.min(e.pageX + 14, window.scrollX + document.documentElement.clientWidth - tip.offsetWidth - 6) + "px";
-    tip.style.top = e.pageY + 14 + "px";
-  });
-  svg.addEventListener("pointerleave", () => { tip.style.display = "none"; cursor.setAttribute("visibility", "hidden"); });
-  const legend = el("div", {class: "legend"});
-  series.forEach(s => legend.append(el("span", {}, el("i", {style: `background:${s.colour}`}), s.name)));
-  figure.append(svg, legend);
-  return figure;
 }
 function line(variable, region, label, colour) {
   const row = I[variable] && I[variable][region];
@@ -236,4 +149,3 @@ Object.keys(N.groups).sort((a, b) => name(a).localeCompare(name(b))).forEach(r =
 choose.value = "World";
 choose.addEventListener("change", () => regionCharts(choose.value));
 headline(); regionCharts("World"); worldCharts(); outlooks(); countryTable(); vehicleCharts(); scoreTable(); basisBars();
-})();

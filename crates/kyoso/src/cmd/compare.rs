@@ -1,0 +1,604 @@
+//! `kyoso compare`: scenarios side by side, and what makes them differ.
+
+mod print;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail};
+use kyoso_explore::shapley::{self, ShapleyError};
+use kyoso_model::calibrate::{self, Base};
+use kyoso_model::compare::{self as model, Indicators, Named, Part, Selection};
+use kyoso_model::ids::Group;
+use kyoso_model::input::{Problems, Record, nearest};
+use kyoso_model::results::Results;
+use kyoso_model::run::{self, RunError};
+use kyoso_model::scenario::{self, Scenario, Vocabulary};
+use kyoso_model::tables::Table;
+use kyoso_model::world::World;
+use kyoso_report::html::compare::{Attributed, CompareInput, Compared, render};
+use kyoso_report::manifest::{MADE_BY, Manifest, hash};
+use kyoso_report::read::{self, Kind};
+use kyoso_report::write::{self, Format};
+
+use super::run::override_scenario;
+use crate::cli::{Choice, Common, CompareOptions, TableFormat};
+use crate::output::Draft;
+use crate::{pack, term};
+
+/// Variables of the printed table: heading, variable, true if its difference is also shown in percent.
+const HEADLINE: [(&str, &str, bool); 7] = [
+    ("sales M", "Sales|Transportation|Light-Duty Vehicle", true),
+    (
+        "plug-in %",
+        "Sales|Transportation|Light-Duty Vehicle|Plug-in Electric [Share]",
+        false,
+    ),
+    (
+        "CO2 Mt",
+        "Emissions|CO2|Well-to-Wheel|Light-Duty Vehicle",
+        true,
+    ),
+    (
+        "production M",
+        "Production|Transportation|Light-Duty Vehicle",
+        true,
+    ),
+    (
+        "support bn",
+        "Government Expenditure|Vehicle Subsidy",
+        false,
+    ),
+    ("duty bn", "Government Revenue|Import Tariff", false),
+    ("surplus bn", "Consumer Surplus|Light-Duty Vehicle", false),
+];
+
+/// A scenario to run, or a run to read.
+enum Entry {
+    Scenario(Box<Scenario>),
+    Folder(PathBuf, Box<Manifest>),
+}
+
+/// The world that all scenarios share.
+struct Stage {
+    record: Record,
+    vocabulary: Vocabulary,
+    world: World,
+    base: Base,
+}
+
+impl Stage {
+    fn indicators(&self, scenario: &Scenario) -> Result<Indicators, RunError> {
+        let (world, base) = (&self.world, &self.base);
+        let outcome = run::run(world, base, scenario)?;
+        let results = Results {
+            world,
+            base,
+            scenario,
+            outcome: &outcome,
+        };
+        let indicators = Indicators::from_tables(&[results.indicators()]);
+        Ok(indicators.expect("a run of at least a year has indicators"))
+    }
+}
+
+/// A difference taken apart.
+struct Split {
+    scenario: usize,
+    parts: Vec<Part>,
+    exact: bool,
+    evaluations: usize,
+}
+
+/// Everything that was found.
+struct Comparison {
+    /// Runs; the first is the base.
+    runs: Vec<Named>,
+    horizon: i32,
+    /// Cells of the differences.
+    selection: Selection,
+    /// Cells of the attribution, and those printed as JSON.
+    attributed: Selection,
+    splits: Vec<Split>,
+}
+
+impl Comparison {
+    fn differences(&self, selection: &Selection) -> Table {
+        model::differences(&self.runs[0], &self.runs[1..], selection)
+    }
+
+    fn attribution(&self) -> Option<Table> {
+        let named: Vec<(String, Vec<Part>)> = self
+            .splits
+            .iter()
+            .map(|split| (self.runs[split.scenario].name.clone(), split.parts.clone()))
+            .collect();
+        let units = &self.runs[0].indicators;
+        (!named.is_empty()).then(|| model::attribution(&named, units, &self.attributed))
+    }
+}
+
+/// Runs or reads, compares, writes and prints.
+pub fn compare(common: &Common, options: &CompareOptions) -> Result<()> {
+    let start = Instant::now();
+    let source = pack::source(common.data.as_deref())?;
+    let record = Record::load(source.as_ref())?;
+    let vocabulary = pack::vocabulary(&record);
+    let library = pack::Scenarios(source.as_ref());
+    let mut entries = entries(options, &library, &vocabulary)?;
+    let mut world = World::build(&record)?;
+    let base = calibrate::calibrate(&mut world, &record);
+    let stage = Stage {
+        record,
+        vocabulary,
+        world,
+        base,
+    };
+    let horizon = common_horizon(options, &mut entries, stage.world.base_year)?;
+    let warnings = warnings(&entries, &stage.record);
+    for warning in warnings.iter().filter(|_| !common.quiet) {
+        eprintln!("warning: {warning}");
+    }
+    let runs = runs(&entries, &options.scenarios, &stage)?;
+    let last = runs.iter().map(|run| run.indicators.years.1).min();
+    let horizon = horizon.min(last.unwrap_or(horizon));
+    let (selection, attributed) = selections(options, &runs, &stage.world, horizon)?;
+    let splits = if options.attribute {
+        splits(common, options, &entries, &stage, &attributed)?
+    } else {
+        Vec::new()
+    };
+    let comparison = Comparison {
+        runs,
+        horizon,
+        selection,
+        attributed,
+        splits,
+    };
+    let place = options
+        .out
+        .clone()
+        .unwrap_or_else(|| default_place(&comparison.runs));
+    write_folder(
+        common,
+        options,
+        &place,
+        &comparison,
+        &entries,
+        &stage,
+        &warnings,
+    )?;
+    if common.json {
+        return term::print(&format!("{:#}\n", print::json(&comparison, &place)));
+    }
+    term::print(&print::text(&comparison, options, &stage.world))?;
+    if !common.quiet {
+        term::print(&format!(
+            "\n{} ({:.0} ms): open {}\n",
+            place.display(),
+            start.elapsed().as_secs_f64() * 1e3,
+            place.join("report.html").display()
+        ))?;
+    }
+    Ok(())
+}
+
+/// What was named, with all problems of all files at once.
+fn entries(
+    options: &CompareOptions,
+    library: &pack::Scenarios,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<Entry>> {
+    let mut problems = Problems::default();
+    let mut entries = Vec::new();
+    for request in &options.scenarios {
+        let folder = Path::new(request);
+        if folder.is_dir() {
+            entries.push(Entry::Folder(
+                folder.to_owned(),
+                Box::new(manifest(folder)?),
+            ));
+            continue;
+        }
+        match Scenario::load(request, library, vocabulary) {
+            Ok(scenario) => entries.push(Entry::Scenario(Box::new(scenario))),
+            Err(found) => problems.0.extend(found.0),
+        }
+    }
+    problems.0.sort();
+    problems.0.dedup();
+    Ok(problems.or_ok(entries)?)
+}
+
+/// The manifest of a run's folder.
+fn manifest(folder: &Path) -> Result<Manifest> {
+    let help = "name a scenario, or a folder that `kyoso run` wrote";
+    let text = std::fs::read(folder.join("manifest.json"))
+        .map_err(|_| anyhow!("{} holds no run\n  help: {help}", folder.display()))?;
+    let manifest: Manifest = serde_json::from_slice(&text)
+        .with_context(|| format!("{} has a broken manifest.json", folder.display()))?;
+    if manifest.made_by != MADE_BY || manifest.command != "run" {
+        bail!("{} holds no run\n  help: {help}", folder.display());
+    }
+    Ok(manifest)
+}
+
+/// The last year that all scenarios have; scenarios to run are cut there.
+fn common_horizon(options: &CompareOptions, entries: &mut [Entry], base_year: i32) -> Result<i32> {
+    let choice = Choice {
+        scenario: String::new(),
+        horizon: options.horizon,
+        drivers: None,
+    };
+    let mut horizon = i32::MAX;
+    for entry in entries.iter_mut() {
+        if let Entry::Scenario(scenario) = entry {
+            override_scenario(scenario, &choice, base_year)?;
+            horizon = horizon.min(scenario.horizon);
+        }
+    }
+    for entry in entries {
+        if let Entry::Scenario(scenario) = entry {
+            scenario.horizon = horizon;
+        }
+    }
+    Ok(options.horizon.map_or(horizon, |asked| asked.min(horizon)))
+}
+
+/// Folders made from other data than the scenarios beside them.
+fn warnings(entries: &[Entry], record: &Record) -> Vec<String> {
+    let hashes = |entry: &Entry| match entry {
+        Entry::Scenario(_) => record.hashes.clone(),
+        Entry::Folder(_, manifest) => manifest.inputs.clone(),
+    };
+    let first = entries.first().map(hashes).unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|entry| {
+            let own = hashes(entry);
+            let files: BTreeSet<&String> = first.keys().chain(own.keys()).collect();
+            let changed: Vec<&str> = files
+                .into_iter()
+                .filter(|file| first.get(*file) != own.get(*file))
+                .map(String::as_str)
+                .collect();
+            let name = match entry {
+                Entry::Scenario(scenario) => scenario.name.clone(),
+                Entry::Folder(folder, _) => folder.display().to_string(),
+            };
+            (!changed.is_empty()).then(|| {
+                format!(
+                    "{name} stands on other data than the base ({}): differences come from the data too",
+                    changed.join(", ")
+                )
+            })
+        })
+        .collect()
+}
+
+/// Indicators of each entry, under names that differ.
+fn runs(entries: &[Entry], requests: &[String], stage: &Stage) -> Result<Vec<Named>> {
+    let mut runs: Vec<Named> = Vec::new();
+    for (entry, request) in entries.iter().zip(requests) {
+        let (own, indicators) = match entry {
+            Entry::Scenario(scenario) => (&scenario.name, stage.indicators(scenario)?),
+            Entry::Folder(folder, manifest) => {
+                (&manifest.scenario, indicators_of(folder, manifest)?)
+            }
+        };
+        let taken = |name: &str| runs.iter().any(|run| run.name == name);
+        let mut name = own.clone();
+        if taken(&name) {
+            name.clone_from(request);
+        }
+        let mut copy = 2;
+        while taken(&name) {
+            name = format!("{own} ({copy})");
+            copy += 1;
+        }
+        runs.push(Named { name, indicators });
+    }
+    Ok(runs)
+}
+
+fn indicators_of(folder: &Path, manifest: &Manifest) -> Result<Indicators> {
+    let format = if manifest.format == Format::Csv.extension() {
+        Format::Csv
+    } else {
+        Format::Parquet
+    };
+    let columns = [
+        ("region", Kind::Words),
+        ("variable", Kind::Words),
+        ("unit", Kind::Words),
+        ("year", Kind::Integers),
+        ("value", Kind::Reals),
+    ];
+    let table = read::table(folder, "indicators", format, &columns)?;
+    Indicators::from_tables(&[table])
+        .ok_or_else(|| anyhow!("{} has no indicators", folder.display()))
+}
+
+/// Cells of the differences and of the attribution, by the user's wish or by default.
+fn selections(
+    options: &CompareOptions,
+    runs: &[Named],
+    world: &World,
+    horizon: i32,
+) -> Result<(Selection, Selection)> {
+    let base = &runs[0].indicators;
+    let all: Vec<&str> = base
+        .variables
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let regions: Vec<&str> = base.regions.iter().map(String::as_str).collect();
+    let mut problems = Vec::new();
+    check_words("variable", &options.variables, &all, &mut problems);
+    check_words("region", &options.regions, &regions, &mut problems);
+    for year in &options.years {
+        if !(world.base_year..=horizon).contains(year) {
+            problems.push(format!(
+                "year {year} is out of range\n  help: expected years from {} to {horizon}",
+                world.base_year
+            ));
+        }
+    }
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n"));
+    }
+    let or = |asked: &[String], default: Vec<String>| {
+        if asked.is_empty() {
+            default
+        } else {
+            asked.to_vec()
+        }
+    };
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let years = |first: i32| {
+        if options.years.is_empty() {
+            (first..=horizon).collect()
+        } else {
+            options.years.clone()
+        }
+    };
+    let usual = HEADLINE.iter().map(|(_, variable, _)| *variable);
+    let usual: Vec<&str> = usual.filter(|variable| all.contains(variable)).collect();
+    let selection = Selection {
+        variables: or(&options.variables, owned(&all)),
+        regions: or(&options.regions, owned(&regions)),
+        years: years(world.base_year),
+    };
+    let attributed = Selection {
+        variables: or(&options.variables, owned(&usual)),
+        regions: or(&options.regions, shown_regions(world)),
+        years: years(world.base_year + 1),
+    };
+    Ok((selection, attributed))
+}
+
+fn check_words(what: &str, asked: &[String], known: &[&str], problems: &mut Vec<String>) {
+    for word in asked.iter().filter(|word| !known.contains(&word.as_str())) {
+        let help = nearest(word, known.iter().copied()).map_or_else(
+            || "the table `indicators` of a run lists them".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        problems.push(format!("unknown {what} `{word}`\n  help: {help}"));
+    }
+}
+
+/// World, groups, the ASEAN ten.
+fn shown_regions(world: &World) -> Vec<String> {
+    let groups = Group::ALL.iter().map(|group| group.code().to_owned());
+    let ten = world.countries.iter().filter(|country| country.asean);
+    std::iter::once("World".to_owned())
+        .chain(groups)
+        .chain(ten.map(|country| country.iso3.clone()))
+        .collect()
+}
+
+/// Each difference from the base taken apart.
+fn splits(
+    common: &Common,
+    options: &CompareOptions,
+    entries: &[Entry],
+    stage: &Stage,
+    selection: &Selection,
+) -> Result<Vec<Split>> {
+    let mut scenarios: Vec<&Scenario> = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Scenario(scenario) => scenarios.push(scenario),
+            Entry::Folder(folder, _) => bail!(
+                "{} is a finished run: what lies between it and others cannot be run\n  help: name its scenario for --attribute",
+                folder.display()
+            ),
+        }
+    }
+    let base = scenarios[0];
+    let mut splits = Vec::new();
+    for (i, other) in scenarios.iter().enumerate().skip(1) {
+        let groups = scenario::group(base.changes(other), &options.group, &stage.vocabulary)
+            .map_err(|problems| anyhow!("{problems}"))?;
+        let settings = shapley::Options {
+            pairs: options.pairs.into(),
+            seed: common.seed,
+            ..shapley::Options::default()
+        };
+        let bar = term::bar(
+            common.quiet,
+            runs_needed(groups.len(), &settings),
+            "attribute",
+        );
+        let value = |made: shapley::Subset| {
+            let made = groups.iter().enumerate().filter(|(i, _)| made.has(*i));
+            let scenario = base.with_changes(made.flat_map(|(_, group)| &group.changes));
+            let indicators = stage.indicators(&scenario)?;
+            bar.inc(1);
+            Ok(selection.values(&indicators))
+        };
+        let found = shapley::attribute(groups.len(), value, settings);
+        bar.finish_and_clear();
+        let found = found.map_err(|error: ShapleyError<RunError>| match error {
+            ShapleyError::Model(error) => anyhow::Error::from(error),
+            other => other.into(),
+        })?;
+        let names = groups.into_iter().map(|group| group.name);
+        let numbers = found.parts.into_iter().zip(found.standard_errors);
+        splits.push(Split {
+            scenario: i,
+            parts: names
+                .zip(numbers)
+                .map(|(group, (parts, standard_errors))| Part {
+                    group,
+                    parts,
+                    standard_errors,
+                })
+                .collect(),
+            exact: found.exact,
+            evaluations: found.evaluations,
+        });
+    }
+    Ok(splits)
+}
+
+/// Runs of an attribution, at most.
+fn runs_needed(groups: usize, settings: &shapley::Options) -> u64 {
+    if groups <= settings.exact_up_to {
+        1 << groups
+    } else {
+        (2 * settings.pairs * (groups - 1) + 2) as u64
+    }
+}
+
+fn default_place(runs: &[Named]) -> PathBuf {
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let name: String = names
+        .join("-")
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '-' })
+        .collect();
+    Path::new("out").join(format!("compare-{name}"))
+}
+
+/// Tables, report and manifest in a folder that appears whole.
+fn write_folder(
+    common: &Common,
+    options: &CompareOptions,
+    place: &Path,
+    comparison: &Comparison,
+    entries: &[Entry],
+    stage: &Stage,
+    warnings: &[String],
+) -> Result<()> {
+    let draft = Draft::new(place)?;
+    let format = match options.format {
+        TableFormat::Parquet => Format::Parquet,
+        TableFormat::Csv => Format::Csv,
+    };
+    let mut tables = vec![comparison.differences(&comparison.selection)];
+    tables.extend(comparison.attribution());
+    let mut outputs = write::tables(draft.folder(), &tables, format)?;
+    let report = report(options, comparison, entries, stage, warnings)?;
+    outputs.insert(
+        "report.html".to_owned(),
+        write::text(draft.folder(), "report.html", report.as_bytes())?,
+    );
+    let texts: Vec<(String, String)> = entries
+        .iter()
+        .flat_map(|entry| match entry {
+            Entry::Scenario(scenario) => scenario.texts.clone(),
+            Entry::Folder(_, manifest) => manifest.scenario_texts.clone(),
+        })
+        .collect();
+    let joined: String = texts.iter().map(|(_, text)| text.as_str()).collect();
+    let names: Vec<&str> = comparison
+        .runs
+        .iter()
+        .map(|run| run.name.as_str())
+        .collect();
+    let manifest = Manifest {
+        made_by: MADE_BY.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: "compare".to_owned(),
+        scenario: names.join(", "),
+        scenario_request: options.scenarios.join(", "),
+        scenario_texts: texts,
+        scenario_hash: hash(joined.as_bytes()),
+        inputs: stage.record.hashes.clone(),
+        outputs,
+        format: format.extension().to_owned(),
+        seed: common.seed,
+        threads: rayon::current_num_threads(),
+        instruction_level: std::env::consts::ARCH.to_owned(),
+        warnings: warnings.to_vec(),
+        ..Manifest::default()
+    };
+    let manifest = serde_json::to_string_pretty(&manifest)?;
+    write::text(draft.folder(), "manifest.json", manifest.as_bytes())?;
+    draft.finish()
+}
+
+fn report(
+    options: &CompareOptions,
+    comparison: &Comparison,
+    entries: &[Entry],
+    stage: &Stage,
+    warnings: &[String],
+) -> Result<String> {
+    let scenario = |entry: &Entry| match entry {
+        Entry::Scenario(scenario) => Some(scenario.as_ref().clone()),
+        Entry::Folder(..) => None,
+    };
+    let scenarios: Vec<Option<Scenario>> = entries.iter().map(scenario).collect();
+    let compared: Vec<Compared> = comparison
+        .runs
+        .iter()
+        .zip(&scenarios)
+        .enumerate()
+        .map(|(i, (run, own))| Compared {
+            run,
+            description: own.as_ref().map_or("", |own| own.description.as_str()),
+            changes: changes(scenarios[0].as_ref(), own.as_ref()),
+            attribution: comparison
+                .splits
+                .iter()
+                .find(|split| split.scenario == i)
+                .map(|split| Attributed {
+                    parts: &split.parts,
+                    selection: &comparison.attributed,
+                    exact: split.exact,
+                    evaluations: split.evaluations,
+                }),
+        })
+        .collect();
+    let countries = &stage.world.countries;
+    let by_code = |of: &dyn Fn(usize) -> String| -> BTreeMap<String, String> {
+        let codes = countries.iter().enumerate();
+        codes
+            .map(|(c, country)| (country.iso3.clone(), of(c)))
+            .collect()
+    };
+    let input = CompareInput {
+        scenarios: &compared,
+        version: env!("CARGO_PKG_VERSION"),
+        base_year: stage.world.base_year,
+        horizon: comparison.horizon,
+        names: by_code(&|c| countries[c].name.clone()),
+        groups: by_code(&|c| countries[c].group.code().to_owned()),
+        variables: &options.variables,
+        warnings,
+    };
+    Ok(render(&input)?)
+}
+
+/// Key, what the base says, what the other scenario says.
+fn changes(base: Option<&Scenario>, other: Option<&Scenario>) -> Vec<[String; 3]> {
+    let (Some(base), Some(other)) = (base, other) else {
+        return Vec::new();
+    };
+    let changes = base.changes(other);
+    let row = |change: &scenario::Change| [change.key(), base.says(change), other.says(change)];
+    changes.iter().map(row).collect()
+}

@@ -1,0 +1,295 @@
+//! What `kyoso compare` prints.
+
+use std::path::Path;
+
+use kyoso_model::compare::percent;
+use kyoso_model::ids::Group;
+use kyoso_model::tables::{Table, Values};
+use kyoso_model::world::World;
+use serde_json::{Map, Value, json};
+
+use super::{Comparison, HEADLINE, Split, shown_regions};
+use crate::cli::CompareOptions;
+use crate::term;
+
+/// Tables for a reader at a terminal.
+pub fn text(comparison: &Comparison, options: &CompareOptions, world: &World) -> String {
+    let regions = if options.regions.is_empty() {
+        shown_regions(world)
+    } else {
+        options.regions.clone()
+    };
+    let years = if options.years.is_empty() {
+        vec![comparison.horizon]
+    } else {
+        options.years.clone()
+    };
+    let mut text = String::new();
+    for run in 1..comparison.runs.len() {
+        if options.variables.is_empty() {
+            for &year in &years {
+                text.push_str(&headline(comparison, run, &regions, year, world));
+            }
+        } else {
+            text.push_str(&chosen(comparison, run, options, &regions, &years));
+        }
+    }
+    if options.variables.is_empty() {
+        text.push_str(
+            "plug-in = (BEV + PHEV) / light-duty sales; CO2 well to wheel; differences of shares in points, money in billion USD of 2023\n",
+        );
+    }
+    let apart = if options.regions.is_empty() {
+        vec!["World".to_owned(), Group::Asean.code().to_owned()]
+    } else {
+        regions
+    };
+    for split in &comparison.splits {
+        text.push_str(&attribution(comparison, split, &apart));
+    }
+    text
+}
+
+fn title(comparison: &Comparison, run: usize) -> String {
+    format!(
+        "{} less {}",
+        comparison.runs[run].name, comparison.runs[0].name
+    )
+}
+
+/// Headline variables by region.
+fn headline(
+    comparison: &Comparison,
+    run: usize,
+    regions: &[String],
+    year: i32,
+    world: &World,
+) -> String {
+    let (base, own) = (
+        &comparison.runs[0].indicators,
+        &comparison.runs[run].indicators,
+    );
+    let there = |variable: &str| {
+        let values = regions.iter().map(|region| own.get(variable, region, year));
+        values.into_iter().any(f64::is_finite)
+    };
+    let measures: Vec<_> = HEADLINE.iter().filter(|measure| there(measure.1)).collect();
+    let (mut first, mut second) = (vec![String::new()], vec![String::new()]);
+    for (name, _, relative) in &measures {
+        let heads: &[&str] = if *relative {
+            &["", "diff", "%"]
+        } else {
+            &["", "diff"]
+        };
+        for (i, head) in heads.iter().enumerate() {
+            first.push(if i == 0 {
+                (*name).to_owned()
+            } else {
+                String::new()
+            });
+            second.push((*head).to_owned());
+        }
+    }
+    let mut rows = vec![first, second];
+    for region in regions {
+        let country = world.country(region).map(|c| &world.countries[c].name);
+        let mut row = vec![country.map_or_else(|| region.clone(), |name| format!("  {name}"))];
+        for (_, variable, relative) in &measures {
+            let (before, value) = (
+                base.get(variable, region, year),
+                own.get(variable, region, year),
+            );
+            let digits = if value.abs() >= 100.0 { 1 } else { 2 };
+            row.push(number(value, digits));
+            row.push(signed(value - before, digits + 1));
+            if *relative {
+                row.push(signed(percent(value, before), 1));
+            }
+        }
+        rows.push(row);
+    }
+    format!(
+        "{}, {year}\n{}\n",
+        title(comparison, run),
+        term::columns(&rows)
+    )
+}
+
+/// The variables asked for, a row a region and year.
+fn chosen(
+    comparison: &Comparison,
+    run: usize,
+    options: &CompareOptions,
+    regions: &[String],
+    years: &[i32],
+) -> String {
+    let (base, own) = (
+        &comparison.runs[0].indicators,
+        &comparison.runs[run].indicators,
+    );
+    let mut text = format!("{}\n", title(comparison, run));
+    for variable in &options.variables {
+        let unit = own.variables.iter().find(|(name, _)| name == variable);
+        let heads = ["year", "base", "value", "difference", "%"];
+        let mut rows = vec![vec![String::new()]];
+        rows[0].extend(heads.iter().map(|head| (*head).to_owned()));
+        for region in regions {
+            for &year in years {
+                let before = base.get(variable, region, year);
+                let value = own.get(variable, region, year);
+                if before.is_finite() && value.is_finite() {
+                    rows.push(vec![
+                        region.clone(),
+                        year.to_string(),
+                        significant(before),
+                        significant(value),
+                        significant(value - before),
+                        signed(percent(value, before), 2),
+                    ]);
+                }
+            }
+        }
+        let unit = unit.map_or("", |(_, unit)| unit);
+        text.push_str(&format!("\n{variable} ({unit})\n{}", term::columns(&rows)));
+    }
+    text.push('\n');
+    text
+}
+
+/// Parts of the differences in the last year, by region.
+fn attribution(comparison: &Comparison, split: &Split, regions: &[String]) -> String {
+    let selection = &comparison.attributed;
+    let Some(last) = selection.years.len().checked_sub(1) else {
+        return String::new();
+    };
+    let how = if split.exact {
+        "all combinations"
+    } else {
+        "sampled orders, with standard errors"
+    };
+    let mut text = format!(
+        "\nwhat makes {} in {}: {} groups of changes, {} runs ({how})\n",
+        title(comparison, split.scenario),
+        selection.years[last],
+        split.parts.len(),
+        split.evaluations
+    );
+    if split.parts.is_empty() {
+        text.push_str("nothing in the scenarios differs\n");
+        return text;
+    }
+    for region in regions {
+        let Some(r) = selection.regions.iter().position(|found| found == region) else {
+            continue;
+        };
+        let cell = |v: usize| (v * selection.regions.len() + r) * selection.years.len() + last;
+        let there: Vec<usize> = (0..selection.variables.len())
+            .filter(|&v| split.parts[0].parts[cell(v)].is_finite())
+            .collect();
+        let mut rows = vec![vec![region.clone()]];
+        rows[0].extend(there.iter().map(|&v| heading(&selection.variables[v])));
+        for part in &split.parts {
+            let mut row = vec![format!("  {}", part.group)];
+            row.extend(there.iter().map(|&v| {
+                let value = signed(part.parts[cell(v)], 4);
+                if split.exact {
+                    value
+                } else {
+                    format!("{value} ± {:.4}", part.standard_errors[cell(v)])
+                }
+            }));
+            rows.push(row);
+        }
+        let mut whole = vec!["  all".to_owned()];
+        whole.extend(there.iter().map(|&v| {
+            let parts = split.parts.iter().map(|part| part.parts[cell(v)]);
+            signed(parts.fold(0.0, |sum, part| sum + part), 4)
+        }));
+        rows.push(whole);
+        text.push_str(&term::columns(&rows));
+    }
+    text
+}
+
+/// Short name of a variable where there is one.
+fn heading(variable: &str) -> String {
+    let known = HEADLINE.iter().find(|(_, name, _)| *name == variable);
+    known.map_or(variable, |(short, _, _)| short).to_owned()
+}
+
+fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() {
+        format!("{value:.digits$}")
+    } else {
+        "-".to_owned()
+    }
+}
+
+/// A difference with its sign; nothing, and what rounds to it, has none.
+fn signed(value: f64, digits: usize) -> String {
+    let text = format!("{value:+.digits$}");
+    if value == 0.0 || !value.is_finite() {
+        number(value.abs(), 0)
+    } else if text.chars().any(|c| c.is_ascii_digit() && c != '0') {
+        text
+    } else {
+        number(0.0, digits)
+    }
+}
+
+/// Six significant digits.
+fn significant(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let digits = (5 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    format!("{value:.digits$}")
+}
+
+/// Headline differences, or those asked for, and the attribution as JSON.
+pub fn json(comparison: &Comparison, place: &Path) -> Value {
+    let scenarios: Vec<&str> = comparison
+        .runs
+        .iter()
+        .map(|run| run.name.as_str())
+        .collect();
+    let splits: Vec<Value> = comparison
+        .splits
+        .iter()
+        .map(|split| {
+            json!({
+                "scenario": scenarios[split.scenario],
+                "groups": split.parts.iter().map(|part| &part.group).collect::<Vec<_>>(),
+                "exact": split.exact,
+                "runs": split.evaluations,
+            })
+        })
+        .collect();
+    let mut all = Map::new();
+    all.insert("base".to_owned(), json!(scenarios[0]));
+    all.insert("scenarios".to_owned(), json!(scenarios[1..]));
+    all.insert("horizon".to_owned(), json!(comparison.horizon));
+    all.insert("out".to_owned(), json!(place.display().to_string()));
+    all.insert("attributed".to_owned(), json!(splits));
+    let differences = comparison.differences(&comparison.attributed);
+    for table in comparison.attribution().iter().chain([&differences]) {
+        all.insert(table.name.to_owned(), rows(table));
+    }
+    Value::Object(all)
+}
+
+/// A table as a list of objects.
+fn rows(table: &Table) -> Value {
+    let cell = |values: &Values, row: usize| match values {
+        Values::Words { words, codes } => json!(words[codes[row] as usize]),
+        Values::Integers(values) => json!(values[row]),
+        Values::Reals(values) => json!(values[row]),
+    };
+    (0..table.rows())
+        .map(|row| {
+            let columns = table.columns.iter();
+            let cells = columns.map(|column| (column.name.to_owned(), cell(&column.values, row)));
+            Value::Object(cells.collect())
+        })
+        .collect()
+}
