@@ -9,6 +9,8 @@ Estimates are not made here but by the program itself at load (crates/model/src/
 import csv, os, re, sys
 from collections import defaultdict
 
+import rules
+
 FACTS = sys.argv[1]
 PACK = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(__file__), "..")
 BASE = 2023
@@ -719,6 +721,15 @@ for r in rows("tech/manufacturing.csv"):
 write("manufacturing", ["stage", "item", "region", "year", "value", "unit"], list(making.values()), 4)
 write("tariffs", ["importer", "exporter", "regime", "product", "year", "rate"],
       first_of([[r["iso3"], r["partner"], r["regime"], r["product"], r["year"], num(r["rate"])] + tail(r, r["year"]) for r in rows("autos/tariffs.csv") if r["rate"] and r["iso3"]], 4), 4)
+
+# Policy rules; what their prose means is in rules.py
+makers = {}
+for r in rows("asean/brand_sales.csv"):
+    if r["maker_group"] not in ("TOTAL", "SUBTOTAL", "other", "ALL") and "+" not in r["maker_group"] and not r["maker_group"].startswith("other"):
+        makers.setdefault(r["maker_group"], r["origin"])
+makers.update({o: o for o in ("JPN", "CHN", "KOR", "EUR", "USA", "ASEAN", "IND", "other")})
+currencies = {r["currency"]: r["value"] for r in rows("macro/deflator.csv") if r["series"] == "fx" and r["year"] == str(BASE)}
+rules.build(rows, basis_of, num, key_of, tail, write, makers, currencies)
 
 bibliography = open(os.path.join(PACK, "sources.bib"), encoding="utf-8").read()
 for key, text in sorted(used_sources.items()):

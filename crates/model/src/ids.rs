@@ -1,7 +1,5 @@
 //! The sets of the model (model.md section 1) and dense arrays over them.
 
-use std::fmt;
-
 /// Defines a closed set with its codes, in the order in which arrays are laid out.
 macro_rules! closed_set {
     ($(#[$doc:meta])* $name:ident, $count:ident, { $($(#[$member_doc:meta])* $member:ident => $code:literal),+ $(,)? }) => {
@@ -32,13 +30,15 @@ macro_rules! closed_set {
         /// Number of members.
         pub const $count: usize = $name::ALL.len();
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.code())
             }
         }
     };
 }
+
+pub(crate) use closed_set;
 
 closed_set!(
     /// Light-duty segments; heavy vehicles are a class of their own.

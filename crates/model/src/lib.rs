@@ -10,6 +10,7 @@ pub mod input;
 pub mod least_squares;
 pub mod parameters;
 pub mod results;
+pub mod rules;
 pub mod run;
 pub mod scenario;
 pub mod state;

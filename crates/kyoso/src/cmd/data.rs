@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use kyoso_model::calibrate;
 use kyoso_model::ids::{POWERTRAINS, Powertrain, YEARS, year_index};
 use kyoso_model::input::{Record, Source, nearest};
+use kyoso_model::rules::Rules;
 use kyoso_model::world::World;
 
 use crate::cli::{Common, DataAction};
@@ -27,6 +28,7 @@ pub fn data(common: &Common, action: &DataAction) -> Result<()> {
 
 fn check(common: &Common, source: &dyn Source) -> Result<()> {
     let record = Record::load(source)?;
+    let rules = Rules::load(&record)?;
     let rows: usize = record
         .tables()
         .map(kyoso_model::input::RecordTable::rows)
@@ -35,13 +37,49 @@ fn check(common: &Common, source: &dyn Source) -> Result<()> {
     if common.json {
         return term::print(&format!(
             "{}\n",
-            serde_json::json!({"tables": tables, "rows": rows, "sources": record.sources.len(), "problems": []})
+            serde_json::json!({
+                "tables": tables,
+                "rows": rows,
+                "sources": record.sources.len(),
+                "problems": [],
+                "rules_obeyed": rules.obeyed().iter().map(|(module, count)| (module.code(), *count)).collect::<BTreeMap<_, _>>(),
+                "rules_not_obeyed": rules.not_obeyed().map(|(rule, why)| (rule.id.as_str(), why)).collect::<BTreeMap<_, _>>(),
+            })
         ));
     }
     term::print(&format!(
-        "{tables} tables, {rows} rows, {} sources: no problem found\n",
-        record.sources.len()
+        "{tables} tables, {rows} rows, {} sources: no problem found\n{}",
+        record.sources.len(),
+        rules_listing(&rules)
     ))
+}
+
+/// How many rules each part of the model obeys, and each rule that none does, with the reason.
+fn rules_listing(rules: &Rules) -> String {
+    let obeyed = rules.obeyed();
+    let by_module: Vec<String> = obeyed
+        .iter()
+        .map(|(module, count)| format!("{count} {module}"))
+        .collect();
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (rule, reason) in rules.not_obeyed() {
+        by_reason.entry(reason).or_default().push(&rule.id);
+    }
+    let idle: usize = by_reason.values().map(Vec::len).sum();
+    let mut text = format!(
+        "\n{} rules: {} obeyed ({}), {idle} not:\n",
+        obeyed.values().sum::<usize>() + idle,
+        obeyed.values().sum::<usize>(),
+        by_module.join(", ")
+    );
+    for (reason, ids) in by_reason {
+        text.push_str(&format!(
+            "  {} {reason}\n    {}\n",
+            ids.len(),
+            ids.join(" ")
+        ));
+    }
+    text
 }
 
 fn list(
