@@ -119,7 +119,8 @@ pub(crate) fn normal(random: &mut ChaCha12Rng) -> f64 {
     normal_quantile(uniform(random))
 }
 
-pub(crate) fn normal_quantile(p: f64) -> f64 {
+/// Quantile of the standard normal distribution.
+pub fn normal_quantile(p: f64) -> f64 {
     Normal::standard().inverse_cdf(p)
 }
 

@@ -581,6 +581,26 @@ impl Problem {
         self.shares.len()
     }
 
+    /// Names of the products, in the order of results.
+    pub fn product_names(&self) -> &[String] {
+        &self.products
+    }
+
+    /// Makers of the products, in the order of results; the products themselves where no makers are given.
+    pub fn firm_names(&self) -> &[String] {
+        &self.firms
+    }
+
+    /// Products of every market, as ranges of the order of results.
+    pub fn market_rows(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.markets.iter().map(|m| m.rows.clone())
+    }
+
+    /// Number of agents over all markets.
+    pub fn agents(&self) -> usize {
+        self.markets.iter().map(|m| m.agents).sum()
+    }
+
     /// Names of the markets, in the order of results.
     pub fn markets(&self) -> Vec<&str> {
         self.markets.iter().map(|m| m.name.as_str()).collect()
@@ -610,8 +630,8 @@ impl Problem {
         out
     }
 
-    /// Values of the user's table in sorted order.
-    pub(crate) fn in_market_order(&self, table: &[f64]) -> Vec<f64> {
+    /// Values in the order of the user's table, put into the order of results.
+    pub fn in_market_order(&self, table: &[f64]) -> Vec<f64> {
         reordered(table, &self.order)
     }
 

@@ -48,6 +48,8 @@ pub enum Command {
     Compare(CompareOptions),
     /// Projects from earlier base years and scores against the record.
     Hindcast(HindcastOptions),
+    /// Estimates demand (and supply) of differentiated products from a problem file.
+    Estimate(EstimateOptions),
     /// Takes one number apart: equation, terms, inputs and their sources.
     Explain(ExplainOptions),
     /// Checks, shows, cites or copies out the data.
@@ -55,7 +57,7 @@ pub enum Command {
         #[command(subcommand)]
         action: DataAction,
     },
-    /// The scenarios that ship.
+    /// The scenarios and estimation problems that ship.
     Example {
         #[command(subcommand)]
         action: ExampleAction,
@@ -65,11 +67,14 @@ pub enum Command {
         /// `manifest.json` of a run.
         manifest: PathBuf,
     },
-    /// JSON Schema of scenario files, for completion in editors.
+    /// JSON Schema of scenario files or problem files, for completion in editors.
     Schema {
         /// List the parameters that a scenario may set, with value, range and unit.
         #[arg(long)]
         parameters: bool,
+        /// The schema of problem files (`kyoso estimate`).
+        #[arg(long, conflicts_with = "parameters")]
+        problem: bool,
     },
     /// Completion script for a shell.
     Completions {
@@ -165,6 +170,18 @@ pub struct HindcastOptions {
 }
 
 #[derive(Debug, Args)]
+pub struct EstimateOptions {
+    /// A problem file (TOML), its folder, or a shipped problem by name.
+    pub problem: PathBuf,
+    /// Folder for the results: results.json, tables, manifest.json.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Format of the tables in that folder.
+    #[arg(long, value_enum, default_value = "csv")]
+    pub format: TableFormat,
+}
+
+#[derive(Debug, Args)]
 pub struct ExplainOptions {
     /// Variable of the indicators, such as "Sales|Transportation|Light-Duty Vehicle".
     pub variable: String,
@@ -204,15 +221,15 @@ pub enum DataAction {
 pub enum ExampleAction {
     /// Names and descriptions.
     List,
-    /// Writes a scenario to a file.
+    /// Writes a scenario to a file, or an estimation problem with its data to a folder.
     Extract {
         /// Name.
         name: String,
-        /// File (default `NAME.toml`).
+        /// File of a scenario (default `NAME.toml`) or folder of a problem (default `NAME`).
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Runs a scenario.
+    /// Runs a scenario or estimates a problem.
     Run {
         /// Name.
         name: String,

@@ -20,6 +20,18 @@ impl std::fmt::Display for CheckFailed {
 
 impl std::error::Error for CheckFailed {}
 
+/// An estimation or its prices stopped short of their tolerance; the results have been shown.
+#[derive(Debug)]
+pub struct NotConverged(pub String);
+
+impl std::fmt::Display for NotConverged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotConverged {}
+
 /// Prints an error and gives the exit code of its kind.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(|cause| {
@@ -51,6 +63,7 @@ fn code(error: &anyhow::Error) -> u8 {
         4
     } else if found(&|cause| {
         cause.downcast_ref::<RunError>().is_some()
+            || cause.downcast_ref::<NotConverged>().is_some()
             || matches!(cause.downcast_ref(), Some(HindcastError::Run(_)))
     }) {
         3

@@ -426,6 +426,7 @@ fn shipped_scenarios_list_extract_and_run() {
     let list = printed(&kyoso(&place.0, &["example", "list"]));
     for name in list
         .lines()
+        .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
     {
         let output = kyoso(&place.0, &["run", "--quiet", "--horizon", "2024", name]);

@@ -1,15 +1,20 @@
-//! `kyoso example`: the scenarios that ship.
+//! `kyoso example`: the scenarios and estimation problems that ship.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use kyoso_model::input::{Record, nearest};
+use kyoso_model::input::{Record, Source, nearest};
 use kyoso_model::scenario::{Library, Scenario};
 
-use crate::cli::{Choice, Common, ExampleAction, RunOptions, TableFormat};
+use super::estimate;
+use crate::cli::{Choice, Common, EstimateOptions, ExampleAction, RunOptions, TableFormat};
+use crate::output::Draft;
 use crate::{pack, term};
 
 pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
     let source = pack::source(common.data.as_deref())?;
     let library = pack::Scenarios(source.as_ref());
+    let problems = estimate::shipped(source.as_ref());
     match action {
         ExampleAction::List => {
             let record = Record::load(source.as_ref())?;
@@ -19,14 +24,24 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
                 let scenario = Scenario::load(&name, &library, &vocabulary)?;
                 text.push_str(&format!("{name:18} {}\n", scenario.description));
             }
+            text.push_str("\nEstimation problems:\n");
+            for name in &problems {
+                let description = estimate::description(source.as_ref(), name);
+                text.push_str(&format!("{name:18} {description}\n"));
+            }
             term::print(&text)
         }
+        ExampleAction::Extract { name, out } if problems.contains(name) => {
+            let place = out.clone().unwrap_or_else(|| name.into());
+            extract_problem(source.as_ref(), name, &place)
+        }
         ExampleAction::Extract { name, out } => {
-            let names = library.names();
+            let mut names = library.names();
+            names.extend(problems);
             if !names.contains(name) {
                 let near = nearest(name, names.iter().map(String::as_str));
                 bail!(
-                    "no scenario `{name}`\n  help: {}",
+                    "no example `{name}`\n  help: {}",
                     near.map_or_else(
                         || format!("shipped are {}", names.join(", ")),
                         |near| format!("did you mean `{near}`?")
@@ -45,6 +60,14 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
                 .with_context(|| format!("cannot write {}", file.display()))?;
             term::print(&format!("{}\n", file.display()))
         }
+        ExampleAction::Run { name } if problems.contains(name) => estimate::estimate(
+            common,
+            &EstimateOptions {
+                problem: PathBuf::from(name),
+                out: None,
+                format: TableFormat::Csv,
+            },
+        ),
         ExampleAction::Run { name } => {
             let choice = Choice {
                 scenario: name.clone(),
@@ -62,4 +85,25 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
             )
         }
     }
+}
+
+/// A problem and its data in a folder of their own, which appears whole.
+fn extract_problem(source: &dyn Source, name: &str, place: &Path) -> Result<()> {
+    if place.exists() {
+        bail!(
+            "{} exists\n  help: name another folder with --out",
+            place.display()
+        );
+    }
+    let draft = Draft::new(place)?;
+    for (file, bytes) in estimate::files(source, name) {
+        let path = draft.folder().join(&file);
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write {file}"))?;
+    }
+    draft.finish()?;
+    term::print(&format!(
+        "{}\nRun it with `kyoso estimate {}`.\n",
+        place.display(),
+        place.join("problem.toml").display()
+    ))
 }

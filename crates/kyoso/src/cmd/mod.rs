@@ -3,6 +3,7 @@
 mod compare;
 mod data;
 mod doctor;
+mod estimate;
 mod example;
 mod explain;
 mod hindcast;
@@ -29,11 +30,15 @@ pub fn dispatch(arguments: &Arguments) -> Result<()> {
         Command::Run(options) => run::run(common, options),
         Command::Compare(options) => compare::compare(common, options),
         Command::Hindcast(options) => hindcast::hindcast(common, options),
+        Command::Estimate(options) => estimate::estimate(common, options),
         Command::Explain(options) => explain::explain(common, options),
         Command::Data { action } => data::data(common, action),
         Command::Example { action } => example::example(common, action),
         Command::Reproduce { manifest } => reproduce::reproduce(common, manifest),
-        Command::Schema { parameters } => schema::schema(common, *parameters),
+        Command::Schema {
+            parameters,
+            problem,
+        } => schema::schema(common, *parameters, *problem),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "kyoso", &mut script);

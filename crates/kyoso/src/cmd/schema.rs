@@ -1,4 +1,4 @@
-//! `kyoso schema`: what a scenario file may say.
+//! `kyoso schema`: what a scenario file or a problem file may say.
 
 use anyhow::Result;
 use kyoso_model::input::Record;
@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use crate::cli::Common;
 use crate::{pack, term};
 
-pub fn schema(common: &Common, parameters: bool) -> Result<()> {
+pub fn schema(common: &Common, parameters: bool, problem: bool) -> Result<()> {
+    if problem {
+        return term::print(&format!("{:#}\n", super::estimate::schema::json_schema()));
+    }
     let record = Record::load(pack::source(common.data.as_deref())?.as_ref())?;
     let vocabulary = pack::vocabulary(&record);
     if !parameters {

@@ -6,7 +6,7 @@ pub mod schema;
 pub mod source;
 pub mod table;
 
-pub use problem::{Problem, Problems, nearest};
+pub use problem::{Problem, Problems, nearest, position};
 pub use record::{Cut, Record};
 pub use source::{Folder, Memory, Source};
 pub use table::RecordTable;

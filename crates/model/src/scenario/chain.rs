@@ -2,9 +2,9 @@
 
 use toml_edit::Document;
 
-use super::read::{Walk, position, slug};
+use super::read::{Walk, slug};
 use super::{Library, Missing, Scenario, Vocabulary};
-use crate::input::{Problem, Problems, nearest};
+use crate::input::{Problem, Problems, nearest, position};
 
 /// Deeper than any sensible family of scenarios.
 const DEEPEST: usize = 32;

@@ -4,7 +4,7 @@ use toml_edit::{Document, Item};
 
 use super::{HORIZONS, Scenario, Vocabulary};
 use crate::ids::Drivers;
-use crate::input::{Problem, Problems, nearest};
+use crate::input::{Problem, Problems, nearest, position};
 
 const KEYS: [&str; 8] = [
     "name",
@@ -16,20 +16,6 @@ const KEYS: [&str; 8] = [
     "set",
     "lever",
 ];
-
-/// Line and column, from 1, of a byte.
-pub fn position(text: &str, byte: usize) -> (usize, usize) {
-    let before = &text.as_bytes()[..byte.min(text.len())];
-    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    let start = before
-        .iter()
-        .rposition(|&b| b == b'\n')
-        .map_or(0, |newline| newline + 1);
-    (
-        line,
-        String::from_utf8_lossy(&before[start..]).chars().count() + 1,
-    )
-}
 
 /// A name that can be a folder.
 pub fn slug(name: &str) -> String {

@@ -2,9 +2,9 @@
 
 use toml_edit::{Item, TableLike, Value};
 
-use super::read::{Walk, kind, position, start};
+use super::read::{Walk, kind, start};
 use super::{HORIZONS, ParameterInfo, Reach, Scenario, Setting};
-use crate::input::nearest;
+use crate::input::{nearest, position};
 
 /// Settings of one file, with the byte where each stands.
 type Settings = Vec<(String, usize, Setting)>;
