@@ -345,6 +345,22 @@ for iso3, counts in sorted(brand.items()):
     for origin, units in sorted(counts.items()):
         if units > 0:
             origins.append([iso3, str(BASE), "BEV", origin, repr(round(units / total, 6)), str(BASE), key_of(brand_source[iso3]["source"]), basis_of(brand_source[iso3]["basis"]), "brands of the country summed by origin of the badge"])
+# Markets whose makers are known by and large only: per cent of sales by origin, from memory
+RECALLED_ORIGINS = """
+IRN other 80 CHN 18 KOR 2; UZB USA 88 CHN 7 KOR 5; KAZ KOR 30 USA 25 CHN 33 JPN 9 EUR 3; BLR CHN 75 other 20 EUR 5; TUR EUR 62 KOR 8 JPN 12 USA 9 CHN 6 other 3; TWN JPN 68 EUR 20 KOR 4 USA 4 CHN 2 other 2
+PAK JPN 86 KOR 7 CHN 7; EGY JPN 22 KOR 25 CHN 25 EUR 20 USA 8; ZAF JPN 42 EUR 22 KOR 10 USA 9 CHN 9 IND 8; SAU JPN 40 KOR 24 CHN 15 USA 13 EUR 6 IND 2; ARE JPN 55 CHN 12 KOR 10 USA 10 EUR 13
+KWT JPN 48 KOR 14 USA 14 CHN 13 EUR 11; QAT JPN 50 KOR 12 USA 13 CHN 11 EUR 14; OMN JPN 52 KOR 16 USA 10 CHN 12 EUR 10; BHR JPN 48 KOR 14 USA 12 CHN 14 EUR 12; IRQ KOR 35 JPN 25 CHN 25 other 10 USA 5
+MAR EUR 75 KOR 12 JPN 7 CHN 2 USA 4; DZA EUR 60 CHN 25 KOR 10 JPN 5; CAN USA 36 JPN 38 KOR 14 EUR 12; ARG EUR 55 JPN 22 USA 17 CHN 3 KOR 3; CHL CHN 30 JPN 22 KOR 17 USA 13 EUR 16 IND 2
+PER JPN 36 CHN 27 KOR 20 USA 6 EUR 9 IND 2; COL EUR 30 JPN 32 KOR 16 USA 12 CHN 10; ECU CHN 40 USA 18 JPN 18 KOR 17 EUR 7; SGP JPN 55 EUR 25 CHN 10 KOR 6 USA 4; NZL JPN 52 CHN 9 KOR 11 USA 16 EUR 12
+HKG JPN 45 EUR 28 USA 18 CHN 7 KOR 2; POL EUR 58 JPN 21 KOR 13 USA 5 CHN 3; CZE EUR 66 KOR 16 JPN 10 USA 5 CHN 3; ROU EUR 65 KOR 13 JPN 11 USA 7 CHN 4
+"""
+for entry in RECALLED_ORIGINS.replace("\n", ";").split(";"):
+    words = entry.split()
+    if words and words[0] not in by_scope:
+        assert sum(map(int, words[2::2])) == 100, entry
+        for origin, per_cent in zip(words[1::2], words[2::2]):
+            origins.append([words[0], str(BASE), "all", origin, repr(int(per_cent) / 100), str(BASE), "RECALLED_ORIGINS", "recalled", "order of magnitude from memory"])
+used_sources["RECALLED_ORIGINS"] = "Shares of makers by origin in markets without brand data, from memory, unchecked"
 write("origins", ["iso3", "year", "powertrain", "origin", "share"], origins, 4)
 
 # Makers: ownership groups as the sources give them; a group with badges of several origins makes one maker an origin
@@ -693,7 +709,8 @@ write("ownership_prior", ["iso3", "parameter", "value"],
       first_of([[r["iso3"], r["parameter"], num(r["value"])] + tail(r, r["year"] or 2007) for r in rows("autos/ownership_params.csv") if r["value"]], 2), 2)
 trade = {}
 for r in rows("autos/trade.csv"):
-    if r["unit"] == "vehicles" and int(r["year"]) <= BASE:
+    # What Chinese makers sold in Russia and Europe is not what came from China.
+    if r["unit"] == "vehicles" and int(r["year"]) <= BASE and "Chinese carmakers" not in r["note"]:
         name = "used_trade" if r["condition"] == "used" else "new_trade"
         trade.setdefault((name, r["exporter"], r["importer"], r["year"]), [r["exporter"], r["importer"], r["year"], num(r["value"])] + tail(r, r["year"]))
 for name in ("used_trade", "new_trade"):
@@ -730,6 +747,193 @@ for r in rows("asean/brand_sales.csv"):
 makers.update({o: o for o in ("JPN", "CHN", "KOR", "EUR", "USA", "ASEAN", "IND", "other")})
 currencies = {r["currency"]: r["value"] for r in rows("macro/deflator.csv") if r["series"] == "fx" and r["year"] == str(BASE)}
 rules.build(rows, basis_of, num, key_of, tail, write, makers, currencies)
+# Plants. In ASEAN from the list of plants; elsewhere a site where a maker is known to build, its capacity inferred by the program.
+# Rows that would count a plant twice are left out: the parts of Toyota in Thailand (its total stands), the Indonesian total.
+PLANT_MAKER = {"Daihatsu": "Toyota", "Hino": "Toyota", "Wuling": "SAIC", "DFSK": "Dongfeng", "Hyundai": "HyundaiKia", "Kia": "HyundaiKia", "Mitsubishi Fuso": "Fuso",
+               "Neta": "Hozon", "GAC Aion": "GAC", "Mercedes-Benz": "MercedesBenz", "Foxconn-PTT": "other", "Mazda": "Mazda"}
+PLANT_SEGMENTS = {("THA", "Toyota"): "pickup+suv+small+medium", ("THA", "Isuzu"): "pickup+suv", ("THA", "Mitsubishi"): "pickup+suv+small", ("THA", "Honda"): "small+medium+suv",
+                  ("THA", "Nissan"): "pickup+small+suv", ("THA", "Mazda"): "small+medium+suv", ("THA", "Ford"): "pickup+suv", ("THA", "Suzuki"): "small", ("THA", "Subaru"): "suv",
+                  ("THA", "SAIC"): "small+medium+suv+pickup", ("THA", "GWM"): "suv+medium", ("IDN", "Toyota"): "small+mpv+suv+van", ("IDN", "Mitsubishi"): "mpv+suv+van", ("IDN", "Suzuki"): "mpv+suv+van+small",
+                  ("IDN", "Honda"): "small+suv+mpv", ("IDN", "HyundaiKia"): "suv+mpv", ("IDN", "SAIC"): "small+mpv+suv", ("IDN", "Isuzu"): "van+suv", ("IDN", "Dongfeng"): "van+suv", ("IDN", "Nissan"): "mpv",
+                  ("MYS", "Toyota"): "small+suv+pickup", ("MYS", "Perodua"): "small+mpv+suv", ("MYS", "Proton"): "small+medium+suv", ("PHL", "Toyota"): "small+mpv", ("PHL", "Mitsubishi"): "small+van",
+                  ("VNM", "Ford"): "pickup+van+suv", ("VNM", "Toyota"): "small+mpv+suv", ("VNM", "Honda"): "small+suv"}
+# Year in which the opening, and the end, was made known; what opens after the base year without one was known two years before.
+OPENING_KNOWN = {("THA", "BYD"): 2022, ("THA", "GAC"): 2023, ("THA", "Changan"): 2023, ("THA", "Chery"): 2024, ("THA", "HyundaiKia"): 2024, ("THA", "other"): 2021, ("THA", "Hozon"): 2022,
+                 ("IDN", "BYD"): 2024, ("IDN", "VinFast"): 2023, ("MYS", "BYD"): 2025, ("MYS", "Proton"): 2024, ("VNM", "VinFast"): 2024, ("IND", "VinFast"): 2024}
+ENDS = {("THA", "Honda", "Ayutthaya"): (2025, 2024), ("THA", "Suzuki", "Rayong"): (2025, 2024), ("THA", "Subaru", "Lat Krabang (Tan Chong)"): (2024, 2024),
+        ("IDN", "Nissan", "Purwakarta"): (2020, 2020), ("THA", "Hozon", "Bangchan General Assembly, Bangkok"): (2025, 2025)}
+
+
+def plant_powertrains(text):
+    words = set(text.replace("MHEV", "ICE").replace("FFV", "ICE").replace("EREV", "PHEV").replace("all", "ICE").split("+"))
+    return "+".join(w for w in ("ICE", "HEV", "PHEV", "BEV", "FCEV") if w in words)
+
+
+plants = {}
+for r in rows("asean/plants.csv"):
+    if r["maker"] == "ALL" or (r["iso3"], r["maker"]) == ("THA", "Toyota") and r["location"] != "all Thailand":
+        continue
+    maker = PLANT_MAKER.get(r["maker"], r["maker"])
+    start = int(r["start_year"] or 2000)
+    end, end_known = ENDS.get((r["iso3"], maker, r["location"]), ("", ""))
+    known = OPENING_KNOWN.get((r["iso3"], maker), start - 2) if start > BASE else start
+    status = "doubtful" if "doubtful" in r["status"] else "planned" if start > BASE else "operating"
+    body = [maker, r["iso3"], r["location"], num(r["capacity_units_yr"]), PLANT_SEGMENTS.get((r["iso3"], maker), ""), plant_powertrains(r["powertrains"]), str(start), str(known), str(end), str(end_known), status]
+    plants[tuple(body[:3])] = body + tail(r, known, "; ".join(x for x in (r["products"], r["status"] if r["status"] != "operating" else "", r["note"]) if x))
+# Makers by country in 2023, thousand light vehicles built: from memory, to one or two figures; P pickups, B battery-electric, V plug-in hybrids, F fuel cells are built there, "only" nothing else
+BUILT = """
+JPN Toyota 4250 BVF; Honda 700; Nissan 725 B; Mazda 830 V; Suzuki 970; Subaru 600; Mitsubishi 480 BV; Isuzu 60 P; Fuso 10
+CHN BYD 3020 BV only; SAIC 2400 BVFP; Geely 1650 BV; Chery 1880 BV; Changan 2100 BVP; GWM 1230 BVP; GAC 890 BV; FAW 500 BV; Dongfeng 800 BVP; BAIC 800 BP; JAC 550 BP; NIO 160 B only; Xpeng 142 B only; Leapmotor 145 BV only; Hozon 124 BV only; KingLong 20 B; CHN 1500 BVP; VolvoCars 200 BV; Volkswagen 3200 BV; Toyota 1750 BV; Honda 1210 BV; Nissan 800 BP; Mazda 85 B; BMW 700 BV; MercedesBenz 590 BV; GM 870 BV; Ford 350 BVP; HyundaiKia 420 B; Tesla 947 B only; Stellantis 80; JLR 55 V; Renault 65 B only; Mitsubishi 20; Isuzu 40 P
+KOR HyundaiKia 3560 BVF; GM 465; Renault 100; KGM 115 BP
+IND Suzuki 1990; HyundaiKia 1085 B; JLR 800 BP; Mahindra 800 BP; Toyota 230; Honda 110; Volkswagen 135; Renault 75; Nissan 60; SAIC 57 B; Stellantis 15 B; IND 150 P; BMW 12; MercedesBenz 17; Isuzu 8 P
+TWN Toyota 110; Nissan 25; Honda 25; Mitsubishi 35; Ford 15; HyundaiKia 20; other 10 B; SAIC 12
+PAK Suzuki 40; Toyota 20 P; Honda 10; HyundaiKia 8; Changan 4
+IRN other 1050 P; Chery 130
+UZB GM 390; HyundaiKia 15; other 10; BYD 1 BV only
+KAZ HyundaiKia 60; GM 35; JAC 40
+TUR Renault 350; Stellantis 240; Ford 373 BV; HyundaiKia 240; Toyota 220; other 20 B
+RUS AvtoVAZ 375; GWM 110; other 120 P; JAC 25
+BLR Geely 45
+GBR Nissan 325 B; BMW 185 B; JLR 320 V; Toyota 105; Stellantis 40 B; Volkswagen 14; AstonMartin 6; McLaren 2; VolvoCars 3
+DEU Volkswagen 1950 BV; BMW 950 BV; MercedesBenz 850 BV; Ford 95; Stellantis 110 BV; Tesla 190 B only
+FRA Renault 560 BV; Stellantis 720 BV; Toyota 270; MercedesBenz 20
+ESP Volkswagen 700 V; Stellantis 940 B; Renault 300 V; Ford 220 V; MercedesBenz 140 B
+ITA Stellantis 640 B; StellantisNA 90 V; Ferrari 14; Volkswagen 10
+PRT Volkswagen 220; Stellantis 85
+BEL VolvoCars 190 BV; Volkswagen 48 B only
+NLD BMW 70
+AUT BMW 60; MercedesBenz 40; JLR 10 B
+SWE VolvoCars 280 V
+CZE Volkswagen 865 BV; HyundaiKia 340 BV; Toyota 190
+SVK Volkswagen 340 BV; HyundaiKia 350 V; Stellantis 270 B; JLR 110 V
+HUN Suzuki 125; MercedesBenz 165 BV; Volkswagen 175 V
+POL Stellantis 250 B; StellantisNA 40 B; Volkswagen 220
+ROU Renault 322; Ford 190
+SVN Renault 60 B
+FIN MercedesBenz 30
+MAR Renault 380; Stellantis 155 B
+ZAF Toyota 130 P; Ford 110 P; Volkswagen 130; Isuzu 22 P; BMW 70 V; MercedesBenz 80 V; Nissan 20 P
+EGY Nissan 20; GM 15; Chery 8; HyundaiKia 8
+USA GM 1830 BP; Ford 1750 BVP; StellantisNA 1000 VP; Toyota 1210 P; Honda 1000 P; Nissan 560 BP; HyundaiKia 730 BP; Subaru 370; Tesla 770 B only; BMW 410 V; MercedesBenz 310 B; Volkswagen 175 B; VolvoCars 15; Mazda 100; USA 70 BP only
+CAN Toyota 525; Honda 375; StellantisNA 300 V; Ford 100; GM 150 P
+MEX GM 716 BP; Nissan 614 P; StellantisNA 450 P; Stellantis 30; Volkswagen 525 V; Ford 390 BP; Toyota 255 P; Honda 165; HyundaiKia 256; Mazda 203; BMW 87; MercedesBenz 60; JAC 20 P
+BRA Stellantis 770 P; StellantisNA 150; Volkswagen 395 P; GM 420 P; HyundaiKia 205; Toyota 200; Renault 200; Nissan 50; Honda 75; Chery 40; Mitsubishi 10 P
+ARG Toyota 175 P; Volkswagen 75 P; Stellantis 130; Ford 65 P; Renault 75 P; GM 60; Nissan 25 P; MercedesBenz 20
+MYS Perodua 330; Proton 155; Toyota 100 P; Honda 85; Nissan 12; Mazda 18; Mitsubishi 8; HyundaiKia 5; BMW 12 V; MercedesBenz 6 V; Volkswagen 5; VolvoCars 3 BV; Chery 3; Isuzu 10 P; Stellantis 4
+VNM HyundaiKia 105; Mazda 33; Toyota 40; Ford 25 P; Honda 15; Mitsubishi 10; VinFast 35 B only; Stellantis 8; Suzuki 3; MercedesBenz 3; ASEAN 3
+PHL Toyota 62; Mitsubishi 25; other 8
+THA Ford 190; Mazda 105; Nissan 85; SAIC 25; GWM 10; Suzuki 12; MercedesBenz 12; BMW 20 V; Subaru 6; Hozon 1
+IDN Honda 155; HyundaiKia 82; SAIC 30; Isuzu 32; Dongfeng 3; MercedesBenz 3; BMW 3; Chery 4
+"""
+# Plants announced outside ASEAN: maker, country, place, capacity, segments, powertrains, start, known, from memory
+ANNOUNCED = """
+BYD HUN Szeged 150000 small+suv BEV+PHEV 2025 2023
+BYD TUR Manisa 150000 suv+medium BEV+PHEV 2026 2024
+BYD BRA Camacari 150000 small+suv BEV+PHEV 2025 2023
+BYD UZB Jizzakh 50000 medium+suv BEV+PHEV 2024 2022
+Chery ESP Barcelona 50000 suv ICE+HEV+BEV+PHEV 2024 2024
+GWM BRA Iracemapolis 50000 suv+pickup HEV+PHEV+BEV 2025 2021
+SAIC PAK Lahore 20000 suv ICE+HEV 2024 2022
+Leapmotor ESP Zaragoza 50000 small+suv BEV 2026 2024
+GAC BRA Catalao 50000 suv ICE+HEV+BEV 2026 2024
+Changan PAK Karachi 10000 small+suv ICE 2019 2018
+HyundaiKia USA Metaplant_Georgia 300000 suv BEV+HEV 2024 2022
+HyundaiKia IND Talegaon 170000 suv ICE+HEV 2025 2023
+HyundaiKia SAU KAEC 50000 suv+medium ICE+BEV 2026 2023
+HyundaiKia KOR Gwangmyeong_and_Ulsan_electric 350000 suv+medium BEV 2025 2022
+Suzuki IND Kharkhoda 250000 suv+small ICE+HEV 2025 2022
+Suzuki IND Gujarat_electric_line 100000 suv BEV 2025 2022
+Toyota USA Georgetown_electric_line 100000 suv BEV 2026 2021
+Honda USA Ohio_electric_hub 100000 suv BEV 2026 2022
+Toyota IND Bidadi_third 100000 suv+mpv ICE+HEV 2026 2023
+BMW HUN Debrecen 150000 suv BEV 2025 2018
+VolvoCars SVK Kosice 250000 suv BEV 2026 2022
+Tesla DEU Gruenheide_ramp 250000 suv BEV 2024 2021
+Stellantis SRB Kragujevac 100000 small ICE+BEV 2024 2022
+Stellantis DZA Oran 60000 small ICE 2024 2022
+Mahindra IND Chakan_electric 120000 suv BEV 2025 2022
+JLR IND Sanand_electric 200000 suv+small BEV 2024 2022
+USA SAU Lucid_KAEC 150000 medium BEV 2026 2022
+GM USA Orion_electric 300000 pickup BEV 2026 2022
+Ford USA BlueOval_City 300000 pickup BEV 2027 2021
+Volkswagen USA Scout_South_Carolina 200000 suv+pickup BEV+PHEV 2027 2023
+"""
+# Countries in which Chinese makers have no plant yet but could: no capacity until demand that a plant there would draw calls for one.
+PROSPECTIVE = "BYD MEX; BYD ESP; BYD PAK; BYD VNM; BYD IND; Chery MEX; Chery THA; Chery VNM; Chery TUR; Chery IDN; Chery ZAF; SAIC ESP; SAIC MEX; Geely MYS; Geely IDN; Geely BRA; Geely EGY; GWM IDN; GWM VNM; GWM MYS; GAC IDN; GAC MYS; Changan BRA; Changan EGY; Xpeng IDN; JAC BRA; Leapmotor MYS"
+for (maker, iso3, place), row in list(plants.items()):
+    assert maker == "other" or row[6], row
+production_by_maker = {}
+recall = {"source": "RECALLED_PLANTS", "basis": "recalled", "note": ""}
+for line in BUILT.strip().split("\n"):
+    iso3, entries = line.split(" ", 1)
+    for entry in entries.split("; "):
+        maker, thousands, *marks = entry.split(" ")
+        letters = "".join(m for m in marks if m != "only")
+        only = "only" in marks
+        kinds = ([] if only else ["ICE", "HEV"]) + [w for x, w in (("V", "PHEV"), ("B", "BEV"), ("F", "FCEV")) if x in letters]
+        segments = "+".join((["pickup"] if "P" in letters else []) + ["small", "medium", "suv", "mpv", "van"])
+        if not any(key[:2] == (maker, iso3) for key in plants):
+            plants[maker, iso3, "all plants"] = [maker, iso3, "all plants", "", segments, "+".join(kinds), "2000", "2000", "", "", "operating"] + tail(recall, 2000, "site inferred; capacity by rule from output")
+        production_by_maker[iso3, str(BASE), maker, "all"] = [iso3, str(BASE), maker, "all", str(int(thousands) * 1000)] + tail(recall, BASE, "light vehicles, order of magnitude from memory")
+for line in ANNOUNCED.strip().split("\n"):
+    maker, iso3, place, capacity, segments, kinds, start, known = line.split(" ")
+    plants[maker, iso3, place] = [maker, iso3, place.replace("_", " "), capacity, segments, kinds, start, known, "", "", "planned" if int(start) > BASE else "operating"] + tail(recall, known, "as announced, from memory")
+for entry in PROSPECTIVE.split("; "):
+    maker, iso3 = entry.split(" ")
+    if not any(key[:2] == (maker, iso3) for key in plants):
+        plants[maker, iso3, "prospective"] = [maker, iso3, "prospective", "", "small+medium+suv", "BEV+PHEV+HEV", str(BASE + 1), str(BASE), "", "", "prospective"] + tail({"source": "KYOSO_PLANTS", "basis": "estimate", "note": ""}, BASE, "no plant announced: opens only if the model orders one")
+used_sources["RECALLED_PLANTS"] = "Makers' output by country of about 2023 and announced plants, from memory, unchecked"
+used_sources["KYOSO_PLANTS"] = "Own choice: where makers without a plant could build"
+write("plants", ["maker", "iso3", "location", "capacity", "segments", "powertrains", "start", "start_known", "end", "end_known", "status"], list(plants.values()), 3)
+
+# Output by maker: what was read goes before what is remembered; makers of one group are added (Toyota and Daihatsu in Indonesia)
+read = defaultdict(list)
+for r in rows("asean/production_by_maker.csv"):
+    if r["period"] == "full year" and r["units"] and not r["maker"].startswith("TOTAL (") and "for " not in r["maker"] and "pickups" not in r["maker"] and r["maker_group"] != "SUBTOTAL":
+        maker = "all" if r["maker"] == "TOTAL" else PLANT_MAKER.get(r["maker"], r["maker"])
+        read[r["iso3"], r["year"], maker, r["powertrain"]].append(r)
+for key, group in read.items():
+    body = list(key) + [num(str(sum(float(r["units"]) for r in group)))]
+    production_by_maker[key] = body + tail(group[0], key[1], "; ".join(sorted({r["note"] for r in group if r["note"]})))
+for iso3, units, note in (("VNM", 285000, "sales less imports of complete cars, from memory"), ("PHL", 110000, "assembled, from memory"), ("PAK", 82000, "assembled from kits, from memory"),
+                          ("EGY", 51000, "assembled from kits, from memory"), ("BLR", 45000, "from memory"), ("SWE", 280000, "not in the organisation's list of 2023, from memory"),
+                          ("NLD", 70000, "until the end of 2023, from memory")):
+    production_by_maker[iso3, str(BASE), "all", "all"] = [iso3, str(BASE), "all", "all", str(units)] + tail(recall, BASE, note)
+write("production_by_maker", ["iso3", "year", "maker", "powertrain", "units"], list(production_by_maker.values()), 4)
+
+# Exports by destination: full years
+exports = {}
+for r in rows("asean/exports.csv"):
+    if r["units"] and r["period"] == "full year" and r["exporter"] in ISO:
+        maker = "all" if r["maker"] == "all" else next((PLANT_MAKER.get(w, w) for w in r["maker"].split(" ") if w in ("Daihatsu", "Toyota", "Mitsubishi", "Suzuki", "Hyundai", "Honda", "Isuzu", "Hino", "DFSK", "Wuling")), "")
+        key = (r["exporter"], r["year"], r["destination"], maker)
+        if key in exports and maker != "all":
+            exports[key][5] = num(str(float(exports[key][5]) + float(r["units"])))
+        elif key not in exports or not r["source"].startswith("recalled"):
+            exports[key] = [r["exporter"], r["year"], r["destination"], maker, r["destination_type"], num(r["units"])] + tail(r, r["year"])
+write("exports", ["exporter", "year", "destination", "maker", "kind", "units"], list(exports.values()), 4)
+
+# Content made in the region of a preference, share of value: maker's origin, place, powertrain (ICE, HEV, PHEV, BEV), with range
+CONTENT = """
+all WLD ICE .60 .40 .80; all WLD HEV .50 .35 .70; all WLD PHEV .45 .30 .65; all WLD BEV .35 .20 .60
+all CHN all .90 .80 .98; all JPN ICE .90 .80 .97; all JPN HEV .90 .80 .97; all JPN PHEV .80 .60 .90; all JPN BEV .65 .45 .85; all KOR ICE .85 .75 .95; all KOR HEV .85 .70 .95; all KOR PHEV .80 .60 .90; all KOR BEV .75 .55 .90
+all EU27 ICE .80 .65 .90; all EU27 HEV .70 .55 .85; all EU27 PHEV .60 .45 .80; all EU27 BEV .55 .40 .75; all GBR ICE .65 .50 .80; all GBR BEV .50 .35 .70; all TUR ICE .65 .50 .80; all MAR ICE .60 .45 .75
+all USA ICE .78 .70 .90; all USA HEV .75 .60 .85; all USA PHEV .75 .55 .85; all USA BEV .75 .55 .90; all CAN ICE .78 .70 .90; all CAN HEV .76 .60 .85; all MEX ICE .76 .65 .85; all MEX HEV .75 .55 .85; all MEX BEV .75 .55 .85; all IND ICE .85 .75 .95; all IND BEV .50 .35 .70
+JPN THA ICE .85 .70 .95; JPN THA HEV .55 .40 .75; USA THA ICE .70 .55 .85; JPN IDN ICE .80 .65 .92; JPN IDN HEV .50 .40 .70; JPN MYS ICE .60 .45 .80; JPN PHL ICE .45 .35 .60; JPN VNM ICE .40 .25 .60; KOR IDN ICE .60 .45 .75; KOR IDN BEV .40 .30 .60; KOR VNM ICE .40 .25 .55
+ASEAN MYS ICE .85 .65 .95; ASEAN VNM BEV .50 .35 .65; CHN THA ICE .45 .35 .60; CHN THA HEV .42 .35 .60; CHN THA PHEV .38 .25 .55; CHN THA BEV .36 .25 .55; CHN IDN ICE .45 .35 .60; CHN IDN BEV .40 .30 .55
+"""
+content = []
+for entry in CONTENT.replace("\n", ";").split(";"):
+    if entry.strip():
+        origin, place, kind, value, low, high = entry.split()
+        content.append([origin, place, kind, repr(float(value)), repr(float(low)), repr(float(high))] + tail({"source": "RECALLED_CONTENT", "basis": "recalled", "note": ""}, BASE, "share of value made in the region of the preference; wide"))
+write("local_content", ["origin", "iso3", "powertrain", "content", "low", "high"], content, 3)
+used_sources["RECALLED_CONTENT"] = "Local content of vehicles by place and powertrain, from memory of industry statements, unchecked"
+write("origin_rules", ["regime", "content"],
+      [[regime, value, "2023", "RECALLED_ORIGIN_RULES", "recalled", note] for regime, value, note in
+       (("default", "0.4", "where no rule of its own is given"), ("ATIGA", "0.4", "regional value content or change of heading"), ("ACFTA", "0.4", ""), ("AANZFTA", "0.4", ""), ("TAFTA", "0.4", ""), ("USMCA", "0.75", "core parts and labour value apart"),
+        ("TCA", "0.45", "electric vehicles to the end of 2026; 0.55 after"), ("EVFTA", "0.55", ""), ("customs union", "0", "free circulation"), ("EAEU", "0.5", ""), ("ACE14", "0.5", ""), ("ACE55", "0.4", ""), ("ACE72", "0.5", ""))], 1)
+used_sources["RECALLED_ORIGIN_RULES"] = "Rules of origin for vehicles by agreement, from memory, unchecked"
 
 bibliography = open(os.path.join(PACK, "sources.bib"), encoding="utf-8").read()
 for key, text in sorted(used_sources.items()):

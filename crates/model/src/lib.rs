@@ -13,6 +13,7 @@ pub mod results;
 pub mod rules;
 pub mod run;
 pub mod scenario;
+pub mod sourcing;
 pub mod state;
 pub mod step;
 pub mod tables;

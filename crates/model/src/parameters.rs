@@ -109,6 +109,7 @@ const FITTED: &[&str] = &[
     "survival",
     "tech.battery_size_2010",
     "tech.price_income_elasticity",
+    "trade",
     "used_trade.net_import_rate",
 ];
 

@@ -3,9 +3,11 @@
 mod assemble;
 mod brands;
 mod fill;
+mod industry;
 mod makers;
 
 pub use brands::{MakerMarket, MakerSales, ModelSales, Scope};
+pub use industry::{Export, Industry, Output, Plant, PlantStatus};
 pub use makers::Maker;
 
 use crate::ids::{Drivers, Grid, Group, Origin, Powertrain, Segment};
@@ -231,6 +233,8 @@ pub struct World {
     pub tax_rate: Grid,
     /// Tariff on imports, by country and origin.
     pub tariff: Grid,
+    /// Plants, output by maker, exports, distances.
+    pub industry: Industry,
     /// Making of vehicles.
     pub making: MakingFactors,
     /// Parameters of the pack.

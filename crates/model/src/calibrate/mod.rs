@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod fit;
 pub mod mix;
 pub mod ownership;
+pub mod sourcing;
 pub mod stock;
 
 use rayon::prelude::*;

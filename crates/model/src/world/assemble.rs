@@ -2,7 +2,7 @@
 
 use super::{
     Anchor, Country, FuelFactors, Incentive, MakingFactors, Standard, StandardKind, Technology,
-    World, brands, fill, makers,
+    World, brands, fill, industry, makers,
 };
 use crate::ids::{
     DRIVERS, Drivers, FIRST_YEAR, Grid, Group, LAST_YEAR, ORIGINS, Origin, POWERTRAINS, Powertrain,
@@ -294,6 +294,7 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         ),
         conventional_mix: conventional_mix(record, &places, base_year),
         segment_share: segment_shares(record, &places),
+        industry: industry::industry(record, &countries, &makers, base_year)?,
         makers,
         maker_market,
         origin_share,

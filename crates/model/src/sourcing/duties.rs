@@ -1,0 +1,244 @@
+//! Duty on each route by class: most favoured nation, preference, and the content that the preference asks for.
+
+use super::lines::{LANES, LINES, Line};
+use super::network::Network;
+use crate::ids::{GROUPS, Grid, Group, Origin};
+use crate::input::Record;
+use crate::world::World;
+
+/// Duties in force in a year. Arrays by route (`importer * exporters + exporter`) and class of duty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Duties {
+    /// Rate without preference, on the price at the border.
+    pub plain: Vec<f64>,
+    /// Rate with preference; NaN where there is none.
+    pub preferred: Vec<f64>,
+    /// Least content for the preference, by route.
+    pub content_required: Vec<f64>,
+}
+
+impl Duties {
+    /// Position of a route.
+    pub fn route(network: &Network, importer: usize, exporter: usize) -> usize {
+        importer * network.exporters.len() + exporter
+    }
+
+    /// Duties as recorded in the pack.
+    ///
+    /// An agreement of cars (heading 8703) holds for goods vehicles too; members of the European Union, and members of
+    /// ASEAN without a row of their own, trade freely; a country without a row takes the mean of its group.
+    pub fn recorded(world: &World, record: &Record, network: &Network) -> Self {
+        let tables = Tables::read(world, record);
+        let routes = world.countries.len() * network.exporters.len();
+        let mut duties = Self {
+            plain: vec![0.0; routes * LANES],
+            preferred: vec![f64::NAN; routes * LANES],
+            content_required: vec![0.0; routes],
+        };
+        for importer in 0..world.countries.len() {
+            for (e, &exporter) in network.exporters.iter().enumerate() {
+                let exporter = exporter as usize;
+                let route = Self::route(network, importer, e);
+                if importer == exporter {
+                    continue;
+                }
+                let preference = tables.preference(world, importer, exporter);
+                for lane in 0..LANES {
+                    duties.plain[route * LANES + lane] = tables.plain[(importer, lane / LINES)];
+                    if let Some((rates, content)) = preference {
+                        duties.preferred[route * LANES + lane] = rates[lane];
+                        duties.content_required[route] = content;
+                    }
+                }
+            }
+        }
+        duties
+    }
+
+    /// Rate that a vehicle pays: the lower one where its content meets the rule of origin.
+    pub fn rate(&self, route: usize, lane: usize, content: f64) -> f64 {
+        let plain = self.plain[route * LANES + lane];
+        let preferred = self.preferred[route * LANES + lane];
+        if preferred < plain && content >= self.content_required[route] {
+            preferred
+        } else {
+            plain
+        }
+    }
+
+    /// True if some class of duty is preferred on this route.
+    pub fn has_preference(&self, route: usize) -> bool {
+        self.preferred[route * LANES..(route + 1) * LANES]
+            .iter()
+            .any(|rate| !rate.is_nan())
+    }
+}
+
+/// Rows of the tables `tariffs` and `origin_rules`.
+struct Tables {
+    plain: Grid,
+    /// (importer, exporters, rate by class, content required).
+    preferences: Vec<(usize, Vec<usize>, [f64; LANES], f64)>,
+    free: f64,
+}
+
+impl Tables {
+    fn read(world: &World, record: &Record) -> Self {
+        let rules = record.table("origin_rules");
+        let (regimes, contents) = (rules.text("regime"), rules.real("content"));
+        let content = |regime: &str| {
+            (0..rules.rows())
+                .find(|&row| regimes.get(row) == regime)
+                .or_else(|| (0..rules.rows()).find(|&row| regimes.get(row) == "default"))
+                .map_or(0.4, |row| contents[row])
+        };
+        let members = |code: &str| -> Vec<usize> {
+            let group = match code {
+                "EU27" => Some(Group::Eu27),
+                "ASEAN" => Some(Group::Asean),
+                _ => None,
+            };
+            (0..world.countries.len())
+                .filter(|&c| {
+                    world.countries[c].iso3 == code || Some(world.countries[c].group) == group
+                })
+                .collect()
+        };
+        let table = record.table("tariffs");
+        let (importer, exporter, regime, product) = (
+            table.text("importer"),
+            table.text("exporter"),
+            table.text("regime"),
+            table.text("product"),
+        );
+        let rate = table.real("rate");
+        let mut plain = Grid::filled(world.countries.len(), 2, f64::NAN);
+        let mut preferences = Vec::new();
+        for row in 0..table.rows() {
+            let goods = usize::from(product.get(row) == "8704");
+            for country in members(importer.get(row)) {
+                if matches!(exporter.get(row), "MFN" | "WLD") {
+                    plain[(country, goods)] = rate[row];
+                } else {
+                    preferences.push((
+                        country,
+                        members(exporter.get(row)),
+                        [rate[row]; LANES],
+                        content(regime.get(row)),
+                    ));
+                }
+            }
+        }
+        fill(&mut plain, world);
+        Self {
+            plain,
+            preferences,
+            free: content("ATIGA"),
+        }
+    }
+
+    /// The lowest preference on a route, with the content that it asks for.
+    fn preference(
+        &self,
+        world: &World,
+        importer: usize,
+        exporter: usize,
+    ) -> Option<([f64; LANES], f64)> {
+        let (to, from) = (&world.countries[importer], &world.countries[exporter]);
+        if to.group == Group::Eu27 && from.group == Group::Eu27 {
+            return Some(([0.0; LANES], 0.0));
+        }
+        let listed = self
+            .preferences
+            .iter()
+            .filter(|(country, exporters, _, _)| {
+                *country == importer && exporters.contains(&exporter)
+            })
+            .min_by(|a, b| a.2[0].total_cmp(&b.2[0]))
+            .map(|(_, _, rates, content)| (*rates, *content));
+        listed.or((to.asean && from.asean).then_some(([0.0; LANES], self.free)))
+    }
+}
+
+/// Countries without a row: goods vehicles as cars, cars as the mean of the group, of all where the group has none.
+fn fill(plain: &mut Grid, world: &World) {
+    let mut sums = [(0.0, 0.0); GROUPS + 1];
+    for (c, country) in world.countries.iter().enumerate() {
+        let rate = plain[(c, 0)];
+        if !rate.is_nan() {
+            for slot in [country.group.index(), GROUPS] {
+                sums[slot].0 += rate;
+                sums[slot].1 += 1.0;
+            }
+        }
+    }
+    for (c, country) in world.countries.iter().enumerate() {
+        if plain[(c, 0)].is_nan() {
+            let own = sums[country.group.index()];
+            let (sum, count) = if own.1 > 0.0 { own } else { sums[GROUPS] };
+            plain[(c, 0)] = if count > 0.0 { sum / count } else { 0.0 };
+        }
+        if plain[(c, 1)].is_nan() {
+            plain[(c, 1)] = plain[(c, 0)];
+        }
+    }
+}
+
+/// Share of value made in the region of a preference, by origin, exporter and line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Content {
+    shares: Vec<f64>,
+    exporters: usize,
+}
+
+impl Content {
+    /// As recorded; where an origin has no row the row for all speaks.
+    pub fn recorded(world: &World, network: &Network) -> Self {
+        let exporters = network.exporters.len();
+        let mut shares = Vec::with_capacity(Origin::ALL.len() * exporters * LINES);
+        for &origin in Origin::ALL {
+            for &country in &network.exporters {
+                for line in Line::ALL {
+                    // Fuel cells are bought like batteries.
+                    let line = if *line == Line::FuelCell {
+                        Line::Battery
+                    } else {
+                        *line
+                    };
+                    let find = |origin| {
+                        world
+                            .industry
+                            .content
+                            .get(&(origin, country as usize, line.index()))
+                    };
+                    shares.push(find(Some(origin)).or(find(None)).copied().unwrap_or(0.4));
+                }
+            }
+        }
+        Self { shares, exporters }
+    }
+
+    /// Content of an origin's vehicles built in an exporter.
+    pub fn of(&self, origin: usize, exporter: usize, line: usize) -> f64 {
+        self.shares[(origin * self.exporters + exporter) * LINES + line]
+    }
+
+    /// All contents a year later: what lies below `goal` gains `growth`.
+    #[must_use]
+    pub fn grown(&self, growth: f64, goal: f64) -> Self {
+        Self {
+            shares: self
+                .shares
+                .iter()
+                .map(|&share| {
+                    if share < goal {
+                        (share + growth).min(goal)
+                    } else {
+                        share
+                    }
+                })
+                .collect(),
+            exporters: self.exporters,
+        }
+    }
+}
