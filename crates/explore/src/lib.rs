@@ -1,5 +1,5 @@
-//! Methods for looking at models from outside: scores of forecasts and the baselines to hold them
-//! against, and the split of a change among the things that moved.
+//! Methods for looking at models from outside: scores of forecasts and the baselines to hold them against, the split
+//! of a change among the things that moved, and the input that gives a wanted output.
 //!
 //! Arrays in, arrays out: nothing here knows what is forecast, reads a file or prints.
 //!
@@ -15,5 +15,6 @@
 //! ```
 
 pub mod baseline;
+pub mod reach;
 pub mod score;
 pub mod shapley;

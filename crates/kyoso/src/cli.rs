@@ -46,6 +46,8 @@ pub enum Command {
     Run(RunOptions),
     /// Runs scenarios side by side: what differs, and which change makes the difference.
     Compare(CompareOptions),
+    /// How much of a measure a wanted outcome takes, by varying the measure until the model gives it.
+    Reach(ReachOptions),
     /// Projects from earlier base years and scores against the record.
     Hindcast(HindcastOptions),
     /// Estimates demand (and supply) of differentiated products from a problem file.
@@ -154,6 +156,31 @@ pub struct CompareOptions {
     /// Format of the tables.
     #[arg(long, value_enum, default_value = "parquet")]
     pub format: TableFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct ReachOptions {
+    /// Variable of the indicators that is to change.
+    pub variable: String,
+    /// ISO code, group or World.
+    pub region: String,
+    /// Year.
+    pub year: i32,
+    /// Value wanted, in the unit of the variable.
+    #[arg(allow_negative_numbers = true)]
+    pub value: f64,
+    /// Parameter to vary, such as incentive.BEV.THA; it holds in every year after the base year.
+    #[arg(long, value_name = "PATH")]
+    pub with: String,
+    /// Least value of the parameter tried (default: its bound).
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub low: Option<f64>,
+    /// Greatest value of the parameter tried (default: its bound).
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub high: Option<f64>,
+    /// A shipped scenario by name, or a .toml file.
+    #[arg(long, default_value = "baseline")]
+    pub scenario: String,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Result, bail};
 use include_dir::{Dir, include_dir};
+use kyoso_model::ids::Group;
 use kyoso_model::input::{Folder, Memory, Record, Source};
 use kyoso_model::parameters::Parameters;
 use kyoso_model::scenario::{Found, Library, Missing, Vocabulary};
@@ -125,9 +126,16 @@ impl Library for Scenarios<'_> {
 
 /// What scenario files are checked against.
 pub fn vocabulary(record: &Record) -> Vocabulary {
+    let countries = record.table("countries").text("iso3").distinct().to_vec();
+    let regions = std::iter::once("World")
+        .chain(Group::ALL.iter().map(|group| group.code()))
+        .chain(["ASEAN (11)"])
+        .chain(countries.iter().map(String::as_str));
     Vocabulary {
+        variables: record.variables.clone(),
+        regions: regions.map(str::to_owned).collect(),
         parameters: Parameters::from_record(record).catalogue(),
-        countries: record.table("countries").text("iso3").distinct().to_vec(),
+        countries,
         base_year: record
             .table("sales")
             .integer("year")

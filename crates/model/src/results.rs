@@ -1,9 +1,11 @@
 //! A run as tables: the words begin again here (interface.md, "Tables").
 
 mod indicators;
+pub mod targets;
 mod vehicles;
 
 use crate::calibrate::{Base, mix::Offers};
+use crate::compare::{Indicators, Named};
 use crate::ids::{CARRIERS, Carrier, Origin, POWERTRAINS, Powertrain, Segment, YEARS, year_index};
 use crate::run::{CountryYear, Outcome};
 use crate::scenario::Scenario;
@@ -149,8 +151,10 @@ impl Results<'_> {
 
     /// Every table of the run.
     pub fn tables(&self) -> Vec<Table> {
-        vec![
-            self.indicators(),
+        let indicators = self.indicators();
+        let targets = self.targets(&indicators);
+        let mut tables = vec![
+            indicators,
             self.sales(),
             self.fleet(),
             self.prices(),
@@ -160,7 +164,26 @@ impl Results<'_> {
             self.chargers(),
             self.vehicles(),
             self.standards(),
-        ]
+        ];
+        tables.extend(targets);
+        tables
+    }
+
+    /// The scenario's own targets, if it has any.
+    fn targets(&self, indicators: &Table) -> Option<Table> {
+        let scenario = self.scenario;
+        if scenario.targets.is_empty() {
+            return None;
+        }
+        let run = Named {
+            name: scenario.name.clone(),
+            indicators: Indicators::from_tables(std::slice::from_ref(indicators))?,
+        };
+        Some(targets::table(
+            &[run],
+            &scenario.targets,
+            self.world.base_year,
+        ))
     }
 
     /// The identities that must hold.

@@ -1,30 +1,29 @@
 //! `kyoso compare`: scenarios side by side, and what makes them differ.
 
+mod folder;
 mod print;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use kyoso_explore::shapley::{self, ShapleyError};
-use kyoso_model::calibrate::{self, Base};
 use kyoso_model::compare::{self as model, Indicators, Named, Part, Selection};
 use kyoso_model::ids::Group;
-use kyoso_model::input::{Problems, Record, nearest};
-use kyoso_model::results::Results;
-use kyoso_model::run::{self, RunError};
-use kyoso_model::scenario::{self, Scenario, Vocabulary};
+use kyoso_model::input::{Problems, Record};
+use kyoso_model::results::targets;
+use kyoso_model::run::RunError;
+use kyoso_model::scenario::{self, Scenario, Target, Vocabulary};
 use kyoso_model::tables::Table;
 use kyoso_model::world::World;
-use kyoso_report::html::compare::{Attributed, CompareInput, Compared, render};
-use kyoso_report::manifest::{MADE_BY, Manifest, hash};
+use kyoso_report::manifest::{MADE_BY, Manifest};
 use kyoso_report::read::{self, Kind};
-use kyoso_report::write::{self, Format};
+use kyoso_report::write::Format;
 
 use super::run::override_scenario;
-use crate::cli::{Choice, Common, CompareOptions, TableFormat};
-use crate::output::Draft;
+use super::stage::{Stage, check_words};
+use crate::cli::{Choice, Common, CompareOptions};
 use crate::{pack, term};
 
 /// Variables of the printed table: heading, variable, true if its difference is also shown in percent.
@@ -60,29 +59,6 @@ enum Entry {
     Folder(PathBuf, Box<Manifest>),
 }
 
-/// The world that all scenarios share.
-struct Stage {
-    record: Record,
-    vocabulary: Vocabulary,
-    world: World,
-    base: Base,
-}
-
-impl Stage {
-    fn indicators(&self, scenario: &Scenario) -> Result<Indicators, RunError> {
-        let (world, base) = (&self.world, &self.base);
-        let outcome = run::run(world, base, scenario)?;
-        let results = Results {
-            world,
-            base,
-            scenario,
-            outcome: &outcome,
-        };
-        let indicators = Indicators::from_tables(&[results.indicators()]);
-        Ok(indicators.expect("a run of at least a year has indicators"))
-    }
-}
-
 /// A difference taken apart.
 struct Split {
     scenario: usize,
@@ -95,17 +71,26 @@ struct Split {
 struct Comparison {
     /// Runs; the first is the base.
     runs: Vec<Named>,
+    base_year: i32,
     horizon: i32,
     /// Cells of the differences.
     selection: Selection,
     /// Cells of the attribution, and those printed as JSON.
     attributed: Selection,
     splits: Vec<Split>,
+    /// Targets of all scenarios, each name once.
+    targets: Vec<Target>,
 }
 
 impl Comparison {
     fn differences(&self, selection: &Selection) -> Table {
         model::differences(&self.runs[0], &self.runs[1..], selection)
+    }
+
+    /// Targets in every run, if a scenario has any.
+    fn targets(&self) -> Option<Table> {
+        let tracked = || targets::table(&self.runs, &self.targets, self.base_year);
+        (!self.targets.is_empty()).then(tracked)
     }
 
     fn attribution(&self) -> Option<Table> {
@@ -123,18 +108,9 @@ impl Comparison {
 pub fn compare(common: &Common, options: &CompareOptions) -> Result<()> {
     let start = Instant::now();
     let source = pack::source(common.data.as_deref())?;
-    let record = Record::load(source.as_ref())?;
-    let vocabulary = pack::vocabulary(&record);
+    let stage = Stage::prepare(source.as_ref())?;
     let library = pack::Scenarios(source.as_ref());
-    let mut entries = entries(options, &library, &vocabulary)?;
-    let mut world = World::build(&record)?;
-    let base = calibrate::calibrate(&mut world, &record);
-    let stage = Stage {
-        record,
-        vocabulary,
-        world,
-        base,
-    };
+    let mut entries = entries(options, &library, &stage.vocabulary)?;
     let horizon = common_horizon(options, &mut entries, stage.world.base_year)?;
     let warnings = warnings(&entries, &stage.record);
     for warning in warnings.iter().filter(|_| !common.quiet) {
@@ -151,16 +127,18 @@ pub fn compare(common: &Common, options: &CompareOptions) -> Result<()> {
     };
     let comparison = Comparison {
         runs,
+        base_year: stage.world.base_year,
         horizon,
         selection,
         attributed,
         splits,
+        targets: all_targets(&entries),
     };
     let place = options
         .out
         .clone()
         .unwrap_or_else(|| default_place(&comparison.runs));
-    write_folder(
+    folder::write(
         common,
         options,
         &place,
@@ -277,6 +255,21 @@ fn warnings(entries: &[Entry], record: &Record) -> Vec<String> {
         .collect()
 }
 
+/// Targets of all scenarios; of two with one name, the first scenario's.
+fn all_targets(entries: &[Entry]) -> Vec<Target> {
+    let mut all: Vec<Target> = Vec::new();
+    for entry in entries {
+        if let Entry::Scenario(scenario) = entry {
+            for target in &scenario.targets {
+                if all.iter().all(|known| known.name != target.name) {
+                    all.push(target.clone());
+                }
+            }
+        }
+    }
+    all
+}
+
 /// Indicators of each entry, under names that differ.
 fn runs(entries: &[Entry], requests: &[String], stage: &Stage) -> Result<Vec<Named>> {
     let mut runs: Vec<Named> = Vec::new();
@@ -328,15 +321,14 @@ fn selections(
     horizon: i32,
 ) -> Result<(Selection, Selection)> {
     let base = &runs[0].indicators;
-    let all: Vec<&str> = base
+    let all: Vec<String> = base
         .variables
         .iter()
-        .map(|(name, _)| name.as_str())
+        .map(|(name, _)| name.clone())
         .collect();
-    let regions: Vec<&str> = base.regions.iter().map(String::as_str).collect();
     let mut problems = Vec::new();
     check_words("variable", &options.variables, &all, &mut problems);
-    check_words("region", &options.regions, &regions, &mut problems);
+    check_words("region", &options.regions, &base.regions, &mut problems);
     for year in &options.years {
         if !(world.base_year..=horizon).contains(year) {
             problems.push(format!(
@@ -355,7 +347,6 @@ fn selections(
             asked.to_vec()
         }
     };
-    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let years = |first: i32| {
         if options.years.is_empty() {
             (first..=horizon).collect()
@@ -363,29 +354,21 @@ fn selections(
             options.years.clone()
         }
     };
-    let usual = HEADLINE.iter().map(|(_, variable, _)| *variable);
-    let usual: Vec<&str> = usual.filter(|variable| all.contains(variable)).collect();
+    let usual = HEADLINE
+        .iter()
+        .map(|(_, variable, _)| (*variable).to_owned());
+    let usual: Vec<String> = usual.filter(|variable| all.contains(variable)).collect();
     let selection = Selection {
-        variables: or(&options.variables, owned(&all)),
-        regions: or(&options.regions, owned(&regions)),
+        variables: or(&options.variables, all),
+        regions: or(&options.regions, base.regions.clone()),
         years: years(world.base_year),
     };
     let attributed = Selection {
-        variables: or(&options.variables, owned(&usual)),
+        variables: or(&options.variables, usual),
         regions: or(&options.regions, shown_regions(world)),
         years: years(world.base_year + 1),
     };
     Ok((selection, attributed))
-}
-
-fn check_words(what: &str, asked: &[String], known: &[&str], problems: &mut Vec<String>) {
-    for word in asked.iter().filter(|word| !known.contains(&word.as_str())) {
-        let help = nearest(word, known.iter().copied()).map_or_else(
-            || "the table `indicators` of a run lists them".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        problems.push(format!("unknown {what} `{word}`\n  help: {help}"));
-    }
 }
 
 /// World, groups, the ASEAN ten.
@@ -480,125 +463,4 @@ fn default_place(runs: &[Named]) -> PathBuf {
         .map(|c| if c.is_alphanumeric() { c } else { '-' })
         .collect();
     Path::new("out").join(format!("compare-{name}"))
-}
-
-/// Tables, report and manifest in a folder that appears whole.
-fn write_folder(
-    common: &Common,
-    options: &CompareOptions,
-    place: &Path,
-    comparison: &Comparison,
-    entries: &[Entry],
-    stage: &Stage,
-    warnings: &[String],
-) -> Result<()> {
-    let draft = Draft::new(place)?;
-    let format = match options.format {
-        TableFormat::Parquet => Format::Parquet,
-        TableFormat::Csv => Format::Csv,
-    };
-    let mut tables = vec![comparison.differences(&comparison.selection)];
-    tables.extend(comparison.attribution());
-    let mut outputs = write::tables(draft.folder(), &tables, format)?;
-    let report = report(options, comparison, entries, stage, warnings)?;
-    outputs.insert(
-        "report.html".to_owned(),
-        write::text(draft.folder(), "report.html", report.as_bytes())?,
-    );
-    let texts: Vec<(String, String)> = entries
-        .iter()
-        .flat_map(|entry| match entry {
-            Entry::Scenario(scenario) => scenario.texts.clone(),
-            Entry::Folder(_, manifest) => manifest.scenario_texts.clone(),
-        })
-        .collect();
-    let joined: String = texts.iter().map(|(_, text)| text.as_str()).collect();
-    let names: Vec<&str> = comparison
-        .runs
-        .iter()
-        .map(|run| run.name.as_str())
-        .collect();
-    let manifest = Manifest {
-        made_by: MADE_BY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: "compare".to_owned(),
-        scenario: names.join(", "),
-        scenario_request: options.scenarios.join(", "),
-        scenario_texts: texts,
-        scenario_hash: hash(joined.as_bytes()),
-        inputs: stage.record.hashes.clone(),
-        outputs,
-        format: format.extension().to_owned(),
-        seed: common.seed,
-        threads: rayon::current_num_threads(),
-        instruction_level: std::env::consts::ARCH.to_owned(),
-        warnings: warnings.to_vec(),
-        ..Manifest::default()
-    };
-    let manifest = serde_json::to_string_pretty(&manifest)?;
-    write::text(draft.folder(), "manifest.json", manifest.as_bytes())?;
-    draft.finish()
-}
-
-fn report(
-    options: &CompareOptions,
-    comparison: &Comparison,
-    entries: &[Entry],
-    stage: &Stage,
-    warnings: &[String],
-) -> Result<String> {
-    let scenario = |entry: &Entry| match entry {
-        Entry::Scenario(scenario) => Some(scenario.as_ref().clone()),
-        Entry::Folder(..) => None,
-    };
-    let scenarios: Vec<Option<Scenario>> = entries.iter().map(scenario).collect();
-    let compared: Vec<Compared> = comparison
-        .runs
-        .iter()
-        .zip(&scenarios)
-        .enumerate()
-        .map(|(i, (run, own))| Compared {
-            run,
-            description: own.as_ref().map_or("", |own| own.description.as_str()),
-            changes: changes(scenarios[0].as_ref(), own.as_ref()),
-            attribution: comparison
-                .splits
-                .iter()
-                .find(|split| split.scenario == i)
-                .map(|split| Attributed {
-                    parts: &split.parts,
-                    selection: &comparison.attributed,
-                    exact: split.exact,
-                    evaluations: split.evaluations,
-                }),
-        })
-        .collect();
-    let countries = &stage.world.countries;
-    let by_code = |of: &dyn Fn(usize) -> String| -> BTreeMap<String, String> {
-        let codes = countries.iter().enumerate();
-        codes
-            .map(|(c, country)| (country.iso3.clone(), of(c)))
-            .collect()
-    };
-    let input = CompareInput {
-        scenarios: &compared,
-        version: env!("CARGO_PKG_VERSION"),
-        base_year: stage.world.base_year,
-        horizon: comparison.horizon,
-        names: by_code(&|c| countries[c].name.clone()),
-        groups: by_code(&|c| countries[c].group.code().to_owned()),
-        variables: &options.variables,
-        warnings,
-    };
-    Ok(render(&input)?)
-}
-
-/// Key, what the base says, what the other scenario says.
-fn changes(base: Option<&Scenario>, other: Option<&Scenario>) -> Vec<[String; 3]> {
-    let (Some(base), Some(other)) = (base, other) else {
-        return Vec::new();
-    };
-    let changes = base.changes(other);
-    let row = |change: &scenario::Change| [change.key(), base.says(change), other.says(change)];
-    changes.iter().map(row).collect()
 }

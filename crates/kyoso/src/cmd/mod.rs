@@ -7,9 +7,11 @@ mod estimate;
 mod example;
 mod explain;
 mod hindcast;
+mod reach;
 mod reproduce;
 pub mod run;
 mod schema;
+mod stage;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
@@ -29,6 +31,7 @@ pub fn dispatch(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Run(options) => run::run(common, options),
         Command::Compare(options) => compare::compare(common, options),
+        Command::Reach(options) => reach::reach(common, options),
         Command::Hindcast(options) => hindcast::hindcast(common, options),
         Command::Estimate(options) => estimate::estimate(common, options),
         Command::Explain(options) => explain::explain(common, options),

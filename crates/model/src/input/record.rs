@@ -14,6 +14,8 @@ pub struct Record {
     pub package: Package,
     /// Bibliography: key and text.
     pub sources: BTreeMap<String, String>,
+    /// Variables of the indicators, as the code list defines them.
+    pub variables: Vec<String>,
     /// Hash of each file read, by path.
     pub hashes: BTreeMap<String, String>,
 }
@@ -55,10 +57,12 @@ impl Record {
                 });
             }
         }
+        let variables = read_code_list(source, &mut problems);
         let record = Self {
             tables,
             package,
             sources,
+            variables,
             hashes,
         };
         record.check_references(&mut problems);
@@ -248,6 +252,30 @@ impl Record {
             }
         }
     }
+}
+
+/// Code list of the indicators.
+const CODE_LIST: &str = "codelist/variables.csv";
+
+/// First column of the code list.
+fn read_code_list(source: &dyn Source, problems: &mut Problems) -> Vec<String> {
+    let bytes = source.read(CODE_LIST).unwrap_or_default();
+    let mut reader = csv::Reader::from_reader(bytes.as_ref());
+    let records = reader.records().filter_map(Result::ok);
+    let variables: Vec<String> = records
+        .filter_map(|record| record.get(0).map(str::to_owned))
+        .collect();
+    if variables.is_empty() {
+        problems.push(Problem {
+            file: format!("data/{CODE_LIST}"),
+            line: 0,
+            column: 0,
+            key: String::new(),
+            message: "the code list of the indicators is missing or empty".to_owned(),
+            help: "`kyoso data init DIR` writes a fresh copy of the pack".to_owned(),
+        });
+    }
+    variables
 }
 
 /// Keys and texts of a BibTeX file: `@kind{KEY, ... }`.

@@ -5,6 +5,7 @@ mod change;
 mod read;
 mod schema;
 mod settings;
+mod target;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::ids::Drivers;
 use crate::input::Problems;
 pub use change::{Change, ChangeGroup, group};
 pub use schema::json_schema;
+pub use target::{Direction, Target};
 
 /// First and last horizon a scenario may ask for.
 pub const HORIZONS: (i32, i32) = (2024, 2050);
@@ -89,6 +91,10 @@ pub struct Vocabulary {
     pub parameters: Vec<ParameterInfo>,
     /// Country codes.
     pub countries: Vec<String>,
+    /// Variables of the indicators.
+    pub variables: Vec<String>,
+    /// Regions of the indicators: World, groups, countries.
+    pub regions: Vec<String>,
     /// Last year of history: a scenario changes nothing up to it.
     pub base_year: i32,
 }
@@ -109,6 +115,8 @@ pub struct Scenario {
     pub policy_as_of: Option<i32>,
     /// Parameters set, later settings last.
     pub set: Vec<(String, Setting)>,
+    /// What its author wants to reach; moves nothing.
+    pub targets: Vec<Target>,
     /// The texts it was read from, the outermost ancestor first.
     pub texts: Vec<(String, String)>,
 }
@@ -122,6 +130,7 @@ impl Default for Scenario {
             drivers: Drivers::Ssp2,
             policy_as_of: None,
             set: Vec::new(),
+            targets: Vec::new(),
             texts: Vec::new(),
         }
     }
@@ -214,6 +223,7 @@ impl Scenario {
             };
             let _ = writeln!(text, "{} = {value}", quoted(path));
         }
+        text.extend(self.targets.iter().map(Target::canonical));
         text
     }
 }

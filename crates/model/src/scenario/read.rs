@@ -6,7 +6,7 @@ use super::{HORIZONS, Scenario, Vocabulary};
 use crate::ids::Drivers;
 use crate::input::{Problem, Problems, nearest, position};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "name",
     "description",
     "extends",
@@ -15,6 +15,7 @@ const KEYS: [&str; 8] = [
     "policy_as_of",
     "set",
     "lever",
+    "target",
 ];
 
 /// A name that can be a folder.
@@ -99,6 +100,7 @@ impl<'a> Walk<'a> {
                 "policy_as_of" => self.date(at, item, scenario),
                 "set" => self.settings(at, item, scenario),
                 "lever" => self.levers(at, item),
+                "target" => self.targets(at, item, scenario),
                 _ => {
                     let help = nearest(key, KEYS).map_or_else(
                         || format!("the keys are {}", KEYS.join(", ")),

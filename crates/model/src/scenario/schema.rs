@@ -42,8 +42,36 @@ pub fn json_schema(vocabulary: &Vocabulary) -> Value {
                 "additionalProperties": false,
                 "properties": plain,
                 "patternProperties": by_country,
-            }
+            },
+            "target": target(vocabulary),
         }
+    })
+}
+
+fn target(vocabulary: &Vocabulary) -> Value {
+    let (first, last) = (vocabulary.base_year + 1, HORIZONS.1);
+    let years: Vec<String> = (first..=last).map(|year| year.to_string()).collect();
+    let number = json!({"type": "number"});
+    let by_year = Map::from_iter([(format!("^({})$", years.join("|")), number.clone())]);
+    json!({
+        "type": "array",
+        "description": "what the author wants to reach; moves nothing, is tracked in results and report",
+        "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["name", "variable", "region", "value", "direction"],
+            "properties": {
+                "name": {"type": "string"},
+                "variable": {"enum": vocabulary.variables, "description": "variable of the indicators"},
+                "region": {"enum": vocabulary.regions, "description": "ISO code, group or World"},
+                "direction": {"enum": ["at least", "at most"]},
+                "year": {"type": "integer", "minimum": first, "maximum": last, "description": "with one value"},
+                "value": {
+                    "description": "a number, or a table of years (linear between them)",
+                    "anyOf": [number, {"type": "object", "minProperties": 1, "additionalProperties": false, "patternProperties": by_year}],
+                },
+            },
+        },
     })
 }
 

@@ -23,6 +23,8 @@ fn vocabulary() -> Vocabulary {
             info("fuel_price.gasoline", 0.001, 20.0, true, Reach::Year),
         ],
         countries: vec!["IDN".to_owned(), "THA".to_owned()],
+        variables: vec!["Sales|Battery [Share]".to_owned(), "Stocks".to_owned()],
+        regions: ["World", "ASEAN", "IDN", "THA"].map(str::to_owned).to_vec(),
         base_year: 2023,
     }
 }
@@ -211,6 +213,44 @@ fn the_canonical_form_says_the_same_thing() {
     );
 }
 
+#[test]
+fn targets_add_up_over_generations_and_a_name_is_given_once() {
+    let parent = (
+        "parent",
+        "[[target]]\nname = \"a\"\nvariable = \"Stocks\"\nregion = \"ASEAN\"\nyear = 2030\nvalue = 5\ndirection = \"at most\"\n\
+         [[target]]\nname = \"b\"\nvariable = \"Stocks\"\nregion = \"World\"\nvalue = { 2035 = 3.5, 2025 = 1 }\ndirection = \"at least\"\n",
+    );
+    let child = (
+        "child",
+        "extends = \"parent\"\n[[target]]\nname = \"a\"\nvariable = \"Stocks\"\nregion = \"THA\"\nyear = 2030\nvalue = 1\ndirection = \"at most\"\n",
+    );
+    let scenario = load(&[child, parent]).expect("valid");
+    assert_eq!(scenario.targets.len(), 2);
+    let b = &scenario.targets[0];
+    assert_eq!(
+        (b.at(2024), b.at(2030), b.at(2040)),
+        (None, Some(2.25), Some(3.5))
+    );
+    assert_eq!(
+        (scenario.targets[1].region.as_str(), b.direction),
+        ("THA", Direction::AtLeast)
+    );
+    let again = load(&[("again", &scenario.canonical())]).expect("valid too");
+    assert_eq!(again.targets, scenario.targets);
+}
+
+#[test]
+fn every_defect_of_a_target_is_told() {
+    insta::assert_snapshot!(problems(
+        "[[target]]\nname = \"a\"\nvariable = \"Sales|Batery [Share]\"\nregion = \"THAI\"\nyear = 2020\nvalue = 5\ndirection = \"more\"\n\
+         [[target]]\nnam = 3\n[[target]]\nname = \"c\"\nvariable = \"Stocks\"\nregion = \"THA\"\nyear = 2030\nvalue = { 2022 = 1, 2030 = \"x\" }\ndirection = \"at least\"\n\
+         [[target]]\nname = \"d\"\nvariable = 5\nregion = \"World\"\nvalue = {}\ndirection = \"at least\"\n"
+    ));
+    assert!(problems("target = 3\n").contains("`target` is a whole number"));
+    let twice = "[[target]]\nname = \"a\"\nvariable = \"Stocks\"\nregion = \"THA\"\nyear = 2030\nvalue = 5\ndirection = \"at most\"\n".repeat(2);
+    assert!(problems(&twice).contains("two targets are called `a`"));
+}
+
 fn one(text: &str) -> Scenario {
     load(&[("one", text)]).expect("valid")
 }
@@ -322,7 +362,7 @@ proptest::proptest! {
     #[test]
     fn no_toml_makes_the_reader_panic(
         key in "[a-z_.\"]{1,12}",
-        known in proptest::sample::select(vec!["name", "horizon", "drivers", "policy_as_of", "set", "lever", "extends"]),
+        known in proptest::sample::select(vec!["name", "horizon", "drivers", "policy_as_of", "set", "lever", "target", "extends"]),
         value in "[-0-9a-z.\"{}=\\[\\], ]{0,20}",
     ) {
         let _ = load(&[("any", &format!("{known} = {value}\n[set]\n{key} = {value}\n"))]);

@@ -72,7 +72,7 @@ function chart(title, series, stacked, top, signed) {
     }));
   } else {
     series.forEach(s => {
-      const draw = (points, dash) => { if (points.length > 1) svg.append(el("path", {d: points.map((p, k) => `${k ? "L" : "M"}${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join(""), fill: "none", stroke: s.colour, "stroke-width": 2, "stroke-dasharray": dash ? "5 3" : "none", "stroke-linejoin": "round"})); };
+      const draw = (points, dash) => { if (s.points.length === 1 && points.length) svg.append(el("circle", {cx: X(points[0][0]), cy: Y(points[0][1]), r: 4, fill: s.colour})); if (points.length > 1) svg.append(el("path", {d: points.map((p, k) => `${k ? "L" : "M"}${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join(""), fill: "none", stroke: s.colour, "stroke-width": 2, "stroke-dasharray": dash ? "5 3" : "none", "stroke-linejoin": "round"})); };
       draw(s.points.filter(p => p[0] <= N.base), false);
       draw(s.points.filter(p => p[0] >= N.base), true);
     });
@@ -95,4 +95,18 @@ function chart(title, series, stacked, top, signed) {
   series.forEach(s => legend.append(el("span", {}, el("i", {style: `background:${s.colour}`}), s.name)));
   figure.append(svg, legend);
   return figure;
+}
+/* Charts of targets with the path of each scenario, and a table of how the last year stands. */
+function targetCharts() {
+  if (!N.targets.length) return;
+  const table = el("table", {}), names = Object.keys(N.targets[0].paths);
+  table.append(el("tr", {}, el("th", {}, T.target), el("th", {class: "n"}, ""), el("th", {class: "n"}, T.wanted), ...names.map(n => el("th", {class: "n"}, n))));
+  N.targets.forEach(t => {
+    const end = t.wanted[t.wanted.length - 1], unit = t.unit === "%" ? " %" : " " + t.unit;
+    const series = Object.entries(t.paths).map(([n, path], i) => ({name: n, colour: PALETTE[i % PALETTE.length], points: path.map(p => [p[0], p[1]])}));
+    $("target-charts").append(chart(`${t.name}: ${name(t.region)}, ${t.variable.replace("Transportation|", "")},${unit}`, [...series, {name: `${T.wanted} (${T[t.direction]})`, colour: "#1c2733", points: t.wanted}], false, false, true));
+    if (!end) return;
+    table.append(el("tr", {}, el("td", {}, t.name), el("td", {class: "n"}, String(end[0])), el("td", {class: "n"}, `${T[t.direction]} ${fmt(end[1])}`), ...names.map(n => { const p = t.paths[n].find(p => p[0] === end[0]); return el("td", {class: "n " + (p && p[2] === "met" ? "win" : "loss")}, p ? `${fmt(p[1])} ${T[p[2]]}` : "–"); })));
+  });
+  $("target-table").append(table);
 }

@@ -123,4 +123,4 @@ function countryTable() {
   [scenario, variable].forEach(e => e.addEventListener("change", draw)); $("filter").addEventListener("input", draw);
   draw();
 }
-headline(); regionCharts(); attribution(); countryTable();
+headline(); targetCharts(); regionCharts(); attribution(); countryTable();

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use kyoso_model::compare::{Indicators, Named, Part, Selection};
+use kyoso_model::tables::Table;
 use serde_json::{Map, Value, json};
 
+use super::targets::targets;
 use super::{STYLE, page_script, short, template_value};
 
 const TEMPLATE: &str = include_str!("compare.html");
@@ -54,6 +56,8 @@ pub struct CompareInput<'a> {
     pub groups: BTreeMap<String, String>,
     /// Variables that the user asked for, charted beside the usual ones.
     pub variables: &'a [String],
+    /// Table `targets` of all scenarios.
+    pub targets: Option<&'a Table>,
     /// Warnings.
     pub warnings: &'a [String],
 }
@@ -111,6 +115,7 @@ pub fn render(input: &CompareInput) -> Result<String, minijinja::Error> {
         "charts": charts,
         "runs": runs,
         "attribution": parts,
+        "targets": targets(input.targets),
         "texts": texts["script"],
     });
     // `</` inside a script block would end it.
@@ -127,6 +132,7 @@ pub fn render(input: &CompareInput) -> Result<String, minijinja::Error> {
             data => minijinja::Value::from_safe_string(data),
             scenarios => template_value(json!(scenarios)),
             attributed => attributed,
+            has_targets => input.targets.is_some(),
             version => input.version,
             base => input.base_year,
             horizon => input.horizon,

@@ -5,6 +5,7 @@
 //! fixed-size canvases, while ours prints as vectors at any size and the whole report stays near 2 MB.
 
 pub mod compare;
+mod targets;
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,7 @@ pub fn render(input: &ReportInput) -> Result<String, minijinja::Error> {
         "scores": input.scores.map(scores),
         "basis": input.basis_counts,
         "outlooks": input.outlooks,
+        "targets": targets::targets(input.tables.iter().find(|table| table.name == "targets")),
         "texts": texts["script"],
     });
     // `</` inside a script block would end it.
@@ -97,6 +99,7 @@ pub fn render(input: &ReportInput) -> Result<String, minijinja::Error> {
             balances => template_value(json!(balances)),
             warnings => template_value(json!(input.warnings)),
             has_scores => input.scores.is_some(),
+            has_targets => input.tables.iter().any(|table| table.name == "targets"),
         })
 }
 

@@ -148,4 +148,4 @@ const choose = $("choose");
 Object.keys(N.groups).sort((a, b) => name(a).localeCompare(name(b))).forEach(r => choose.append(el("option", {value: r}, name(r))));
 choose.value = "World";
 choose.addEventListener("change", () => regionCharts(choose.value));
-headline(); regionCharts("World"); worldCharts(); outlooks(); countryTable(); vehicleCharts(); scoreTable(); basisBars();
+headline(); targetCharts(); regionCharts("World"); worldCharts(); outlooks(); countryTable(); vehicleCharts(); scoreTable(); basisBars();

@@ -47,6 +47,7 @@ pub fn text(comparison: &Comparison, options: &CompareOptions, world: &World) ->
     for split in &comparison.splits {
         text.push_str(&attribution(comparison, split, &apart));
     }
+    text.push_str(&targets(comparison));
     text
 }
 
@@ -211,6 +212,46 @@ fn attribution(comparison: &Comparison, split: &Split, regions: &[String]) -> St
     text
 }
 
+/// Targets in their last year, a column a run.
+fn targets(comparison: &Comparison) -> String {
+    if comparison.targets.is_empty() {
+        return String::new();
+    }
+    let mut rows = vec![vec![
+        "targets of the scenarios' authors".to_owned(),
+        "year".to_owned(),
+        "wanted".to_owned(),
+    ]];
+    rows[0].extend(comparison.runs.iter().map(|run| run.name.clone()));
+    for target in &comparison.targets {
+        let last = target
+            .values
+            .iter()
+            .rev()
+            .find(|(year, _)| *year <= comparison.horizon);
+        let Some(&(year, wanted)) = last else {
+            continue;
+        };
+        let direction = target.direction;
+        let mut row = vec![
+            format!("  {} ({} {})", target.name, target.region, target.variable),
+            year.to_string(),
+            format!("{} {wanted}", direction.code()),
+        ];
+        row.extend(comparison.runs.iter().map(|run| {
+            let value = run.indicators.get(&target.variable, &target.region, year);
+            let met = if direction.margin(value, wanted) >= 0.0 {
+                "met"
+            } else {
+                "missed"
+            };
+            format!("{} {met}", significant(value))
+        }));
+        rows.push(row);
+    }
+    format!("\n{}", term::columns(&rows))
+}
+
 /// Short name of a variable where there is one.
 fn heading(variable: &str) -> String {
     let known = HEADLINE.iter().find(|(_, name, _)| *name == variable);
@@ -272,7 +313,13 @@ pub fn json(comparison: &Comparison, place: &Path) -> Value {
     all.insert("out".to_owned(), json!(place.display().to_string()));
     all.insert("attributed".to_owned(), json!(splits));
     let differences = comparison.differences(&comparison.attributed);
-    for table in comparison.attribution().iter().chain([&differences]) {
+    let targets = comparison.targets();
+    for table in comparison
+        .attribution()
+        .iter()
+        .chain(&targets)
+        .chain([&differences])
+    {
         all.insert(table.name.to_owned(), rows(table));
     }
     Value::Object(all)

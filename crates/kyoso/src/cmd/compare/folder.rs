@@ -1,0 +1,147 @@
+//! What `kyoso compare` leaves: tables, report and manifest.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use kyoso_model::scenario::{Change, Scenario};
+use kyoso_model::tables::Table;
+use kyoso_report::html::compare::{Attributed, CompareInput, Compared, render};
+use kyoso_report::manifest::{MADE_BY, Manifest, hash};
+use kyoso_report::write::{self, Format};
+
+use super::{Comparison, Entry, Stage};
+use crate::cli::{Common, CompareOptions, TableFormat};
+use crate::output::Draft;
+
+/// Tables, report and manifest in a folder that appears whole.
+pub fn write(
+    common: &Common,
+    options: &CompareOptions,
+    place: &Path,
+    comparison: &Comparison,
+    entries: &[Entry],
+    stage: &Stage,
+    warnings: &[String],
+) -> Result<()> {
+    let draft = Draft::new(place)?;
+    let format = match options.format {
+        TableFormat::Parquet => Format::Parquet,
+        TableFormat::Csv => Format::Csv,
+    };
+    let mut tables = vec![comparison.differences(&comparison.selection)];
+    tables.extend(comparison.attribution());
+    let targets = comparison.targets();
+    tables.extend(targets.clone());
+    let mut outputs = write::tables(draft.folder(), &tables, format)?;
+    let report = report(
+        options,
+        comparison,
+        entries,
+        stage,
+        warnings,
+        targets.as_ref(),
+    )?;
+    outputs.insert(
+        "report.html".to_owned(),
+        write::text(draft.folder(), "report.html", report.as_bytes())?,
+    );
+    let texts: Vec<(String, String)> = entries
+        .iter()
+        .flat_map(|entry| match entry {
+            Entry::Scenario(scenario) => scenario.texts.clone(),
+            Entry::Folder(_, manifest) => manifest.scenario_texts.clone(),
+        })
+        .collect();
+    let joined: String = texts.iter().map(|(_, text)| text.as_str()).collect();
+    let names: Vec<&str> = comparison
+        .runs
+        .iter()
+        .map(|run| run.name.as_str())
+        .collect();
+    let manifest = Manifest {
+        made_by: MADE_BY.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: "compare".to_owned(),
+        scenario: names.join(", "),
+        scenario_request: options.scenarios.join(", "),
+        scenario_texts: texts,
+        scenario_hash: hash(joined.as_bytes()),
+        inputs: stage.record.hashes.clone(),
+        outputs,
+        format: format.extension().to_owned(),
+        seed: common.seed,
+        threads: rayon::current_num_threads(),
+        instruction_level: std::env::consts::ARCH.to_owned(),
+        warnings: warnings.to_vec(),
+        ..Manifest::default()
+    };
+    let manifest = serde_json::to_string_pretty(&manifest)?;
+    write::text(draft.folder(), "manifest.json", manifest.as_bytes())?;
+    draft.finish()
+}
+
+fn report(
+    options: &CompareOptions,
+    comparison: &Comparison,
+    entries: &[Entry],
+    stage: &Stage,
+    warnings: &[String],
+    targets: Option<&Table>,
+) -> Result<String> {
+    let scenario = |entry: &Entry| match entry {
+        Entry::Scenario(scenario) => Some(scenario.as_ref().clone()),
+        Entry::Folder(..) => None,
+    };
+    let scenarios: Vec<Option<Scenario>> = entries.iter().map(scenario).collect();
+    let compared: Vec<Compared> = comparison
+        .runs
+        .iter()
+        .zip(&scenarios)
+        .enumerate()
+        .map(|(i, (run, own))| Compared {
+            run,
+            description: own.as_ref().map_or("", |own| own.description.as_str()),
+            changes: changes(scenarios[0].as_ref(), own.as_ref()),
+            attribution: comparison
+                .splits
+                .iter()
+                .find(|split| split.scenario == i)
+                .map(|split| Attributed {
+                    parts: &split.parts,
+                    selection: &comparison.attributed,
+                    exact: split.exact,
+                    evaluations: split.evaluations,
+                }),
+        })
+        .collect();
+    let countries = &stage.world.countries;
+    let by_code = |of: &dyn Fn(usize) -> String| -> BTreeMap<String, String> {
+        let codes = countries.iter().enumerate();
+        codes
+            .map(|(c, country)| (country.iso3.clone(), of(c)))
+            .collect()
+    };
+    let input = CompareInput {
+        scenarios: &compared,
+        version: env!("CARGO_PKG_VERSION"),
+        base_year: stage.world.base_year,
+        horizon: comparison.horizon,
+        names: by_code(&|c| countries[c].name.clone()),
+        groups: by_code(&|c| countries[c].group.code().to_owned()),
+        variables: &options.variables,
+        targets,
+        warnings,
+    };
+    Ok(render(&input)?)
+}
+
+/// Key, what the base says, what the other scenario says.
+fn changes(base: Option<&Scenario>, other: Option<&Scenario>) -> Vec<[String; 3]> {
+    let (Some(base), Some(other)) = (base, other) else {
+        return Vec::new();
+    };
+    let changes = base.changes(other);
+    let row = |change: &Change| [change.key(), base.says(change), other.says(change)];
+    changes.iter().map(row).collect()
+}
