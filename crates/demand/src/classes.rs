@@ -16,6 +16,7 @@
 //! The general solver of this crate gives the same numbers (`tests/classes.rs`); this one is for models that solve thousands of markets.
 
 use crate::error::{Defect, Error};
+use crate::linalg::{Matrix, symmetric_eigenvalues};
 use crate::price::anderson;
 use crate::simd::{self, Kernel, LANES, Lane, Level, ZERO, add_scaled, fma};
 
@@ -284,6 +285,8 @@ pub struct Shares {
 pub struct Equilibrium {
     /// Consumer prices, the tilt included.
     pub prices: Vec<f64>,
+    /// Consumer prices without the tilt: a start from which the same market is solved at once, to the same bits.
+    pub untilted: Vec<f64>,
     /// Shares of potential buyers by product.
     pub shares: Vec<f64>,
     /// Demand shift.
@@ -858,6 +861,7 @@ impl ClassMarket<'_> {
                 }
             }
         }
+        let untilted = prices.clone();
         if !tilt.is_empty() {
             for j in 0..n {
                 let tilt = tilt[usize::from(self.layout.class[j])];
@@ -867,6 +871,7 @@ impl ClassMarket<'_> {
         (
             Equilibrium {
                 prices,
+                untilted,
                 shares: of_product,
                 shift: shares.shift,
                 bought: shares.bought,
@@ -897,7 +902,8 @@ impl ClassMarket<'_> {
         }
     }
 
-    /// Utilities at which shares of potential buyers are `observed` at given prices, with `D` zero, and the largest log error left
+    /// Utilities at which shares of potential buyers are `observed` at given prices, with `D` zero, and the largest log error left;
+    /// what nobody is observed to buy has minus infinity
     /// (Berry 1994; contraction damped by `lambda` as nests ask for, accelerated).
     pub fn invert(&self, prices: &[f64], observed: &[f64]) -> (Vec<f64>, f64) {
         let n = self.layout.products();
@@ -928,7 +934,13 @@ impl ClassMarket<'_> {
             let change: Vec<f64> = observed
                 .iter()
                 .zip(&model)
-                .map(|(o, m)| self.tastes.lambda * (o / m).ln())
+                .map(|(o, m)| {
+                    if *o > 0.0 {
+                        self.tastes.lambda * (o / m).ln()
+                    } else {
+                        0.0
+                    }
+                })
                 .collect();
             worst = change
                 .iter()
@@ -940,6 +952,13 @@ impl ClassMarket<'_> {
             match anderson(&mut history, &utility, &change, 6) {
                 Some(x) => utility = x,
                 None => utility.iter_mut().zip(&change).for_each(|(u, c)| *u += c),
+            }
+            for (u, _) in utility
+                .iter_mut()
+                .zip(observed)
+                .filter(|(_, o)| !(**o > 0.0))
+            {
+                *u = f64::NEG_INFINITY;
             }
         }
         (utility, worst)
@@ -961,6 +980,110 @@ impl ClassMarket<'_> {
             }
         }
         total
+    }
+
+    /// Derivatives of makers' profits by their own prices at `prices`, over `phi s` (zero at an equilibrium), and the shares there.
+    fn conditions(
+        &self,
+        costs: &Costs,
+        prices: &[f64],
+        size: Size,
+        scratch: &mut Scratch,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let n = self.layout.products();
+        let mut shares = Shares::default();
+        self.weights_in(prices, scratch);
+        self.class_shares_in(&[], size, scratch, &mut shares);
+        let margins: Vec<f64> = (0..n)
+            .map(|j| costs.kept[j] * (prices[j] - costs.consumer_cost[j]))
+            .collect();
+        let (mut next, mut of_product) = (vec![0.0; n], vec![0.0; n]);
+        self.step(
+            costs.kept,
+            &margins,
+            &shares,
+            scratch,
+            &mut next,
+            &mut of_product,
+        );
+        // next = lambda (phi s + cross) / slopes, so (next - margin) slopes / lambda is the derivative of profit.
+        let conditions = (0..n)
+            .map(|j| {
+                let c = usize::from(self.layout.class[j]);
+                let slope: f64 = self
+                    .buyers
+                    .slope
+                    .iter()
+                    .enumerate()
+                    .map(|(k, a)| {
+                        a * scratch.weights.of_product[k * n + j]
+                            * shares.reach[k * self.tastes.classes() + c]
+                    })
+                    .sum();
+                (next[j] - margins[j]) * slope / self.tastes.lambda
+            })
+            .collect();
+        (conditions, of_product)
+    }
+
+    /// Largest error of a first-order condition: by how much a margin would move, relative to the price.
+    pub fn first_order(&self, costs: &Costs, prices: &[f64], size: Size) -> f64 {
+        let slopes = self.own_slopes(prices, size);
+        let (conditions, sold) = self.conditions(costs, prices, size, &mut Scratch::default());
+        (0..self.layout.products())
+            .filter(|j| sold[*j] > 0.0)
+            .map(|j| (conditions[j] / (slopes[j] * costs.kept[j] * prices[j])).abs())
+            .fold(0.0, |a: f64, b| if b.is_nan() { b } else { a.max(b) })
+    }
+
+    /// Products of makers whose profit is not at a local maximum: the Hessian of its profit by its own prices, by central differences
+    /// of the first-order conditions, is not negative definite. The shift is held where `size` gives it.
+    ///
+    /// Behind equal firms one firm moves all their prices here, so for them the answer is about the group.
+    pub fn not_maxima(&self, costs: &Costs, prices: &[f64], size: Size) -> Vec<usize> {
+        let n = self.layout.products();
+        let mut scratch = Scratch::default();
+        let mut out = Vec::new();
+        let (_, sold) = self.conditions(costs, prices, size, &mut scratch);
+        for m in 0..self.layout.makers() {
+            let cells = self.layout.maker_start[m]..self.layout.maker_start[m + 1];
+            let members: Vec<usize> = (0..n)
+                .filter(|j| cells.contains(&self.layout.cell[*j]) && sold[*j] > 0.0)
+                .collect();
+            let mut hessian = Matrix::zeros(members.len(), members.len());
+            for (b, l) in members.iter().enumerate() {
+                let h = 1e-5 * prices[*l].abs();
+                let mut moved = prices.to_vec();
+                moved[*l] += h;
+                let (up, _) = self.conditions(costs, &moved, size, &mut scratch);
+                moved[*l] = prices[*l] - h;
+                let (down, _) = self.conditions(costs, &moved, size, &mut scratch);
+                for (a, j) in members.iter().enumerate() {
+                    // In units of the roots of shares, so that small and large products weigh alike.
+                    hessian[(a, b)] =
+                        (up[*j] - down[*j]) / (2.0 * h) / (sold[*j] * sold[*l]).sqrt();
+                }
+            }
+            let mut symmetric = hessian.clone();
+            for a in 0..members.len() {
+                for b in 0..members.len() {
+                    symmetric[(a, b)] = f64::midpoint(hessian[(a, b)], hessian[(b, a)]);
+                }
+            }
+            let largest = symmetric_eigenvalues(&symmetric).and_then(|v| v.last().copied());
+            if !members.is_empty() && largest.is_none_or(|v| !(v < 0.0)) {
+                out.extend(members);
+            }
+        }
+        out
+    }
+
+    /// [`Self::surplus`] at prices.
+    pub fn surplus_at(&self, prices: &[f64], size: Size, scratch: &mut Scratch) -> f64 {
+        let mut shares = Shares::default();
+        self.weights_in(prices, scratch);
+        self.class_shares_in(&[], size, scratch, &mut shares);
+        self.surplus(&shares)
     }
 
     /// `ds_j/dp_j` of every product at prices.

@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod cohorts;
 pub mod compare;
+pub mod conduct;
 pub mod explain;
 pub mod hindcast;
 pub mod ids;

@@ -1,6 +1,7 @@
 //! A run as tables: the words begin again here (interface.md, "Tables").
 
 mod indicators;
+mod prices;
 pub mod targets;
 mod vehicles;
 
@@ -226,8 +227,8 @@ impl Results<'_> {
                 tolerance: 1e-9,
             },
             Balance {
-                name: "base-year shares of the model equal the record (log error)",
-                residual: self.base.inversion_error,
+                name: "base-year shares equal the record and prices are an equilibrium (log error)",
+                residual: self.base.prices.error,
                 tolerance: 1e-9,
             },
         ]
@@ -491,25 +492,10 @@ impl Results<'_> {
         for c in 0..self.world.countries.len() {
             for year in &self.outcome.years {
                 let (mut support, mut taxes) = (0.0, 0.0);
-                for (k, j) in self.base.offers.of(c).enumerate() {
-                    let (o, s, f) = self.cell(j);
-                    let units = year.countries[c].offer_units[k];
-                    support += units * year.costs.support_usd[(c, f)];
-                    taxes += units
-                        * (year.costs.consumer_price(
-                            &self.base.price_level,
-                            self.world,
-                            c,
-                            o,
-                            s,
-                            f,
-                        ) - year.costs.producer_price(
-                            &self.base.price_level,
-                            self.world,
-                            c,
-                            s,
-                            f,
-                        ));
+                let of = self.offers_in(c, Some(year));
+                for k in 0..of.units.len() {
+                    support -= of.units[k] * of.wedges.specific_usd[k];
+                    taxes += of.units[k] * of.wedges.ad_valorem[k] * of.producer_price_usd[k];
                 }
                 rows.push(&[c, c, 0], year.year, &[-support / 1e6]);
                 rows.push(&[c, c, 1], year.year, &[taxes / 1e6]);
@@ -525,15 +511,6 @@ impl Results<'_> {
                 (Word(2), "instrument", "", "instrument"),
                 (Real(0), "amount", "million USD_2023", "receipts less outlays"),
             ],
-        )
-    }
-
-    fn cell(&self, j: usize) -> (usize, usize, usize) {
-        let offers = &self.base.offers;
-        (
-            offers.origin[j] as usize,
-            offers.segment[j] as usize,
-            offers.powertrain[j] as usize,
         )
     }
 

@@ -1,5 +1,6 @@
 //! The loop over years: the only owner of the state.
 
+use kyoso_demand::classes::{Scratch, Size};
 use rayon::prelude::*;
 
 use crate::calibrate::{self, Base, adoption::ADOPTED};
@@ -12,7 +13,7 @@ use crate::step::battery::pack_price;
 use crate::step::cost::{self, CostYear};
 use crate::step::energy::{self, FleetEnergy, Supply};
 use crate::step::fleet::{self, Ageing, Circumstances};
-use crate::step::market::{Market, Tastes};
+use crate::step::price::{self, Priced, TOLERANCE};
 use crate::step::standards::{self, Constraint, Multipliers, plug_in};
 use crate::world::World;
 
@@ -20,8 +21,8 @@ use crate::world::World;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Shares of a market could not be found.
-    #[error("no market shares for {iso3} in {year}: the residual is {residual:.3e}")]
+    /// Prices and shares of a market could not be found.
+    #[error("no equilibrium of prices for {iso3} in {year}: the residual is {residual:.3e}")]
     NotConverged {
         /// Country.
         iso3: String,
@@ -53,8 +54,22 @@ pub struct CountryYear {
     pub battery_gwh: f64,
     /// Demand shift.
     pub demand: f64,
-    /// Light vehicles that potential buyers would buy if all bought: the size of the market.
+    /// Potential buyers: the size of the market.
     pub potential: f64,
+    /// Price to the buyer of each offer, USD 2023.
+    pub consumer_price_usd: Vec<f64>,
+    /// The same without the price of rules that bind.
+    pub untilted_price_usd: Vec<f64>,
+    /// What the maker of each offer receives before tax and duty, USD 2023.
+    pub producer_price_usd: Vec<f64>,
+    /// Marginal cost of each offer, USD 2023.
+    pub marginal_cost_usd: Vec<f64>,
+    /// Surplus of all buyers, USD 2023.
+    pub surplus_usd: f64,
+    /// Passes over the market until prices were solved.
+    pub evaluations: usize,
+    /// Largest relative change of a price in the last pass.
+    pub residual: f64,
     /// Multipliers of standards and supply.
     pub multipliers: Multipliers,
     /// Public chargers.
@@ -136,7 +151,6 @@ struct Year<'a> {
     scenario: &'a Scenario,
     reference: Option<&'a YearOutcome>,
     costs: &'a CostYear,
-    tastes: &'a Tastes,
     people: &'a Grid,
     income: &'a Grid,
     used_scale: f64,
@@ -151,7 +165,6 @@ struct YearConstants {
     charger_elasticity: f64,
     type_approval: f64,
     km_age_decline: f64,
-    potential_share: f64,
 }
 
 fn project(
@@ -161,7 +174,9 @@ fn project(
     reference: Option<&Outcome>,
 ) -> Result<Outcome, RunError> {
     let parameters = world.parameters.with(&scenario.set);
-    if let Some(error) = (base.inversion_error > 1e-9).then_some(base.inversion_error) {
+    if let Some(error) =
+        (base.prices.error.is_nan() || base.prices.error > 1e-9).then_some(base.prices.error)
+    {
         return Err(RunError::NotConverged {
             iso3: "WLD".to_owned(),
             year: world.base_year,
@@ -170,7 +185,6 @@ fn project(
     }
     let (people, income) =
         calibrate::run_drivers(world, scenario.drivers, &parameters, scenario.horizon);
-    let tastes = Tastes::new(&parameters);
     let base_year = year_index(world.base_year);
     let base_costs = cost::history(world, base_year);
     let mut state = initial_state(world, base, &base_costs);
@@ -241,7 +255,6 @@ fn project(
             scenario,
             reference: reference.map(|outcome| &outcome.years[years.len()]),
             costs: &costs,
-            tastes: &tastes,
             people: &people,
             income: &income,
             used_scale: imports(&state) / imports_of_base,
@@ -254,7 +267,6 @@ fn project(
                 charger_elasticity: parameters.at("chargers.elasticity", year),
                 type_approval: parameters.get("tech.type_approval_ratio"),
                 km_age_decline: parameters.get("fleet.km_age_decline"),
-                potential_share: parameters.get("market.potential_share"),
             },
         };
         let stepped: Vec<(CountryYear, CountryState)> = state
@@ -304,13 +316,18 @@ fn fading_growth(rate: f64, years: i32) -> f64 {
         .product()
 }
 
-/// A number that is not one is a defect of input or program: it stops the run and names the place.
+/// Prices that were not solved, or a number that is not one, stop the run and name the place.
 fn check(world: &World, year: i32, countries: &[CountryYear]) -> Result<(), RunError> {
     for (country, result) in world.countries.iter().zip(countries) {
         let sum: f64 = result.offer_units.iter().sum();
         let by_powertrain: f64 = result.light_new.iter().sum();
-        let residual = (sum / by_powertrain - 1.0).abs();
-        if !residual.is_finite() || residual > 1e-9 {
+        let adding_up = (sum / by_powertrain - 1.0).abs();
+        let residual = if adding_up > 1e-9 || adding_up.is_nan() {
+            adding_up
+        } else {
+            result.residual
+        };
+        if residual.is_nan() || residual > TOLERANCE {
             return Err(RunError::NotConverged {
                 iso3: country.iso3.clone(),
                 year,
@@ -504,9 +521,8 @@ fn country_year(
             .adoption
             .gain(c, slot, last.mix[powertrain.index()], ahead);
     }
-    let cost_usd = calibrate::offer_costs(world, &base.price_level, costs, &base.offers, c);
     let range = base.offers.of(c);
-    let appeal: Vec<f64> = range
+    let utility: Vec<f64> = range
         .clone()
         .map(|j| {
             let (o, f) = (
@@ -517,14 +533,15 @@ fn country_year(
                 .iter()
                 .position(|powertrain| powertrain.index() == f)
                 .map_or(0.0, |slot| state.adoption[slot]);
-            base.appeal[j] + adopted
-                - base.lag[(c, o * POWERTRAINS + f)] * year_of.constants.catch_up
+            // A lag is in log shares within the powertrain, where utility counts by 1/lambda.
+            base.prices.utility[j] + adopted
+                - base.tastes.lambda()
+                    * base.lag[(c, o * POWERTRAINS + f)]
+                    * year_of.constants.catch_up
         })
         .collect();
 
-    // Shares under the rules.
-    let incomes = &base.incomes[c];
-    let market = Market::new(&base.offers, c, incomes, &appeal, &cost_usd);
+    // Prices and shares under the rules.
     let asked = standards::asked(world, c, year, year_of.scenario.policy_as_of);
     let constraint = Constraint {
         asked,
@@ -535,29 +552,52 @@ fn country_year(
         },
         last_plug_in_share: plug_in(&last.mix),
         pace_limit: base.adoption.limit(plug_in(&last.mix)),
-        tastes: year_of.tastes,
-        incomes,
+        size: year_of
+            .reference
+            .map_or(Size::Share(base.bought), |reference| {
+                Size::Shift(reference.countries[c].demand)
+            }),
     };
-    let potential_share = year_of.constants.potential_share;
-    let (mut shares, tilt, multipliers) = constraint.solve(&market, base.demand[c]);
-    let (demand, potential, light_new) = if let Some(reference) = year_of.reference {
-        let of = &reference.countries[c];
-        shares = market.shares(year_of.tastes, incomes, &tilt, of.demand);
-        (
-            of.demand,
-            of.potential,
-            of.potential * shares.bought_at(year_of.tastes, of.demand),
-        )
-    } else {
-        let demand = shares.demand_for(year_of.tastes, potential_share);
-        shares = market.shares(year_of.tastes, incomes, &tilt, demand);
-        (demand, light_reference / potential_share, light_reference)
+    let marginal_cost_usd = marginal_costs(year_of, c);
+    let wedges = price::wedges(world, &base.price_level, costs, &base.offers, c);
+    // From the reference's prices of the year, where nothing changed, the same prices come back to the last bit.
+    let (start_usd, multipliers) = match year_of.reference {
+        Some(reference) => {
+            let of = &reference.countries[c];
+            (of.untilted_price_usd.clone(), of.multipliers)
+        }
+        None => (
+            wedges.prices(&marginal_cost_usd, &last.margin_usd),
+            last.multipliers,
+        ),
     };
-    let heavy_new = year_of
-        .reference
-        .map_or(heavy_new, |reference| reference.countries[c].heavy_new);
-    let by_offer = market.by_offer(&base.offers, c, &shares);
-    let offer_units: Vec<f64> = by_offer.iter().map(|share| share * light_new).collect();
+    let solved = Priced {
+        tastes: &base.tastes,
+        buyers: &base.buyers[c],
+        layout: &base.prices.layout[c],
+        utility: &utility,
+        beside_usd: &price::beside(world, costs, &base.offers, c),
+        wedges: &wedges,
+        marginal_cost_usd: &marginal_cost_usd,
+        start_usd: &start_usd,
+    }
+    .solve(&constraint, multipliers, &mut Scratch::default());
+    let (potential, heavy_new) = match year_of.reference {
+        Some(reference) => {
+            let of = &reference.countries[c];
+            (of.potential, of.heavy_new)
+        }
+        None => (light_reference / solved.bought, heavy_new),
+    };
+    let light_new = potential * solved.bought;
+    let offer_units: Vec<f64> = solved.share.iter().map(|share| share * potential).collect();
+    state.margin_usd = solved
+        .producer_price_usd
+        .iter()
+        .zip(&marginal_cost_usd)
+        .map(|(price, cost)| price - cost)
+        .collect();
+    state.multipliers = solved.multipliers;
 
     // Fleet, energy, CO2.
     let mut by_powertrain = [0.0; POWERTRAINS];
@@ -600,12 +640,35 @@ fn country_year(
         heavy_stock: state.heavy.iter().sum(),
         energy: fleet_energy,
         battery_gwh,
-        demand,
+        demand: solved.shift,
         potential,
-        multipliers,
+        consumer_price_usd: solved.consumer_price_usd,
+        untilted_price_usd: solved.untilted_price_usd,
+        producer_price_usd: solved.producer_price_usd,
+        marginal_cost_usd,
+        surplus_usd: solved.surplus_usd * potential,
+        evaluations: solved.evaluations,
+        residual: solved.residual,
+        multipliers: solved.multipliers,
         chargers: state.chargers,
     };
     (result, state)
+}
+
+/// Marginal costs of a country's offers, USD 2023: those of the base year moved by direct cost.
+fn marginal_costs(year_of: &Year, c: usize) -> Vec<f64> {
+    let (world, base) = (year_of.world, year_of.base);
+    base.offers
+        .of(c)
+        .map(|j| {
+            let (s, f) = (
+                base.offers.segment[j] as usize,
+                base.offers.powertrain[j] as usize,
+            );
+            let direct = year_of.costs.direct_cost(&base.price_level, world, c, s, f);
+            base.prices.marginal_cost_usd[j] * direct / base.prices.direct_cost_usd[j]
+        })
+        .collect()
 }
 
 /// Public chargers grow with the plug-in fleet (elasticity from the literature), unless a scenario sets them.

@@ -3,6 +3,7 @@
 use crate::calibrate::Base;
 use crate::cohorts::AGES;
 use crate::ids::{Grid, POWERTRAINS, YEARS};
+use crate::step::standards::Multipliers;
 
 /// State of one country at the end of a year.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ pub struct CountryState {
     pub adoption: [f64; 3],
     /// Public chargers.
     pub chargers: f64,
+    /// Producers' margins by offer, USD 2023: where next year's prices start from.
+    pub margin_usd: Vec<f64>,
+    /// Multipliers of rules, likewise.
+    pub multipliers: Multipliers,
 }
 
 impl CountryState {
@@ -56,6 +61,12 @@ impl CountryState {
             mix,
             adoption: [0.0; 3],
             chargers,
+            margin_usd: base
+                .offers
+                .of(c)
+                .map(|j| base.prices.producer_price_usd[j] - base.prices.marginal_cost_usd[j])
+                .collect(),
+            multipliers: Multipliers::default(),
         }
     }
 

@@ -155,7 +155,7 @@ fn a_setting_at_its_own_value_changes_nothing() {
     for path in [
         "battery.learning_rate",
         "choice.holding_years",
-        "tech.markup",
+        "tech.engine_improvement",
     ] {
         let value = model().0.parameters.get(path);
         let same = numbers(vec![(path.to_owned(), Setting::Constant(value))]);

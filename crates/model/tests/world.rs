@@ -123,7 +123,7 @@ fn the_base_year_is_the_record() {
             );
         }
     }
-    assert!(base.inversion_error < 1e-9);
+    assert!(base.prices.error < 1e-9);
 }
 
 #[test]

@@ -4,16 +4,17 @@ pub mod adoption;
 pub mod fit;
 pub mod mix;
 pub mod ownership;
+pub mod pricing;
 pub mod sourcing;
 pub mod stock;
 
-use rayon::prelude::*;
+use kyoso_demand::classes::{Buyers, ClassTastes};
 
 use crate::cohorts::AGES;
-use crate::ids::{Drivers, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
+use crate::ids::{Drivers, Grid, ORIGINS, POWERTRAINS, Powertrain, YEARS, year_index};
 use crate::input::Record;
-use crate::step::cost::{self, CostYear, PriceLevel};
-use crate::step::market::{self, Incomes, Tastes};
+use crate::step::cost::{self, PriceLevel};
+use crate::step::market;
 use crate::world::World;
 
 /// Fitted quantities of a base year.
@@ -39,22 +40,20 @@ pub struct Base {
     pub adoption: adoption::AdoptionLaw,
     /// Offers of the base year.
     pub offers: mix::Offers,
-    /// Appeal of each offer in log-odds, at base-year costs.
-    pub appeal: Vec<f64>,
+    /// Prices, costs and utilities of the base year.
+    pub prices: pricing::BasePrices,
     /// By how much each origin lags in each powertrain (log, at most 0), by country: `origin * POWERTRAINS + powertrain`.
     pub lag: Grid,
     /// Tastes.
-    pub tastes: Tastes,
-    /// Consumers of each country.
-    pub incomes: Vec<Incomes>,
-    /// Demand shift of the base year by country.
-    pub demand: Vec<f64>,
+    pub tastes: ClassTastes,
+    /// Buyers of each country.
+    pub buyers: Vec<Buyers>,
+    /// Part of potential buyers that buys in the base year.
+    pub bought: f64,
     /// Light vehicles by country and `powertrain * AGES + age`.
     pub light_cohorts: Grid,
     /// Shares of powertrains in sales of each year of history, by country: `powertrain * YEARS + year`.
     pub history_mix: Grid,
-    /// Largest log error of the inversion over all countries.
-    pub inversion_error: f64,
     /// Used imports less exports of the base year, world: what the record of exporters does not explain.
     pub used_discrepancy: f64,
 }
@@ -83,29 +82,28 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
     let price_level = cost::price_level(world);
     let adoption = adoption::fit(world, &price_level);
     let offers = mix::offers(world, &mix::Affinity::from_record(record, &world.makers));
-    let tastes = Tastes::new(&world.parameters);
+    let tastes = market::tastes(&world.parameters);
     let costs = cost::history(world, base);
-    let bought = world.parameters.get("market.potential_share");
+    let bought = market::bought_share(&world.parameters);
     let exponent = world.parameters.get("choice.income_exponent");
-    let incomes: Vec<Incomes> = (0..world.countries.len())
+    let buyers: Vec<Buyers> = (0..world.countries.len())
         .map(|c| {
-            Incomes::new(
+            market::buyers(
                 world.gini[c],
                 exponent,
                 cost::log_odds_per_usd(&world.parameters, &price_level, c),
             )
         })
         .collect();
-    let solved: Vec<(Vec<f64>, f64, f64)> = (0..world.countries.len())
-        .into_par_iter()
-        .map(|c| {
-            let usd = offer_costs(world, &price_level, &costs, &offers, c);
-            let (appeal, error) = market::invert(&offers, c, &tastes, &incomes[c], &usd, bought);
-            let base_market = market::Market::new(&offers, c, &incomes[c], &appeal, &usd);
-            let flat = base_market.shares(&tastes, &incomes[c], &[0.0; POWERTRAINS], 0.0);
-            (appeal, error, flat.demand_for(&tastes, bought))
-        })
-        .collect();
+    let prices = pricing::base_prices(
+        world,
+        &price_level,
+        &costs,
+        &offers,
+        &tastes,
+        &buyers,
+        bought,
+    );
     let history_mix = history_mix(world);
     Base {
         residual: residuals
@@ -114,9 +112,6 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
             .collect(),
         lag: origin_lag(world, &offers),
         light_cohorts: light_cohorts(world, &stocks, &history_mix),
-        inversion_error: solved.iter().map(|solution| solution.1).fold(0.0, f64::max),
-        demand: solved.iter().map(|solution| solution.2).collect(),
-        appeal: solved.into_iter().flat_map(|solution| solution.0).collect(),
         used_discrepancy: stocks
             .iter()
             .map(|stock| stock.net_used_imports[base])
@@ -129,43 +124,13 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         price_level,
         adoption,
         offers,
+        prices,
         tastes,
-        incomes,
+        buyers,
+        bought,
         history_mix,
         stocks,
     }
-}
-
-/// Generalised cost of each offer of a country, USD 2023.
-pub fn offer_costs(
-    world: &World,
-    level: &PriceLevel,
-    costs: &CostYear,
-    offers: &mix::Offers,
-    c: usize,
-) -> Vec<f64> {
-    // Origins differ in duty alone, so the rest is worked out once a segment and powertrain.
-    let mut cells = [(f64::NAN, 0.0); SEGMENTS * POWERTRAINS];
-    offers
-        .of(c)
-        .map(|j| {
-            let (o, s, f) = (
-                offers.origin[j] as usize,
-                offers.segment[j] as usize,
-                offers.powertrain[j] as usize,
-            );
-            let cell = &mut cells[s * POWERTRAINS + f];
-            if cell.0.is_nan() {
-                let price =
-                    costs.producer_price(level, world, c, s, f) * (1.0 + world.tax_rate[(c, f)]);
-                *cell = (
-                    price,
-                    costs.beside_price(world, c, s, f) - costs.support_usd[(c, f)],
-                );
-            }
-            cell.0 * (1.0 + level.duty[(c, o)]) + cell.1
-        })
-        .collect()
 }
 
 /// World sales of plug-in hybrids and battery-electric cars and vans by year, as published.

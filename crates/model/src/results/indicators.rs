@@ -1,5 +1,6 @@
 //! The long table of indicators: every variable for every country, group and the world.
 
+use super::prices::OfferYear;
 use super::{FIRST_SHOWN, Results};
 use crate::ids::{
     CARRIERS, Carrier, Drivers, Group, ORIGINS, Origin, POWERTRAINS, Powertrain, YEARS, year_index,
@@ -422,25 +423,14 @@ impl Results<'_> {
         let base = self.world.base_year;
         let years = &self.outcome.years;
         let offers = &self.base.offers;
-        let costs_of = |k: Option<usize>| k.map_or(&self.outcome.base_costs, |k| &years[k].costs);
-        let light = self.world.light_sales_of(base);
-        let units_of = |c: usize, k: Option<usize>, position: usize, j: usize| {
-            k.map_or_else(
-                || offers.base_share[j] * light[c],
-                |k| years[k].countries[c].offer_units[position],
-            )
-        };
         // Price times units, and units, by powertrain.
         let paid = |c: usize, k: Option<usize>| -> [(f64, f64); POWERTRAINS] {
             let mut sums = [(0.0, 0.0); POWERTRAINS];
-            let costs = costs_of(k);
+            let of = self.offers_in(c, k.map(|k| &years[k]));
             for (position, j) in offers.of(c).enumerate() {
-                let (o, s, f) = self.cell(j);
-                let price = costs.consumer_price(&self.base.price_level, self.world, c, o, s, f)
-                    - costs.support_usd[(c, f)];
-                let units = units_of(c, k, position, j);
-                sums[f].0 += units * price;
-                sums[f].1 += units;
+                let f = offers.powertrain[j] as usize;
+                sums[f].0 += of.units[position] * of.consumer_price_usd[position];
+                sums[f].1 += of.units[position];
             }
             sums
         };
@@ -485,43 +475,48 @@ impl Results<'_> {
                 part(false),
             ));
         }
-        let subsidy = self.grid(
-            |_, _| f64::NAN,
-            |c, k| {
-                offers
-                    .of(c)
-                    .enumerate()
-                    .map(|(i, j)| {
-                        years[k].countries[c].offer_units[i]
-                            * years[k].costs.support_usd[(c, offers.powertrain[j] as usize)]
-                    })
-                    .sum()
-            },
-        );
-        list.push(sum(
-            "Government Expenditure|Vehicle Subsidy".to_owned(),
-            "billion USD_2023/yr",
-            1e-9,
-            base + 1,
-            subsidy,
-        ));
+        // Support paid and duty received, by offer.
+        let money = |of: &dyn Fn(&OfferYear, usize, usize) -> f64| {
+            self.grid(
+                |_, _| f64::NAN,
+                |c, k| {
+                    let year = self.offers_in(c, Some(&years[k]));
+                    offers
+                        .of(c)
+                        .enumerate()
+                        .map(|(position, j)| year.units[position] * of(&year, position, j))
+                        .sum()
+                },
+            )
+        };
+        let duty = |c: usize, j: usize| self.base.price_level.duty[(c, offers.origin[j] as usize)];
+        for (name, values) in [
+            (
+                "Government Expenditure|Vehicle Subsidy",
+                money(&|year, k, _| -year.wedges.specific_usd[k]),
+            ),
+            (
+                "Profit|Light-Duty Vehicle",
+                money(&|year, k, _| year.producer_price_usd[k] - year.marginal_cost_usd[k]),
+            ),
+        ] {
+            list.push(sum(
+                name.to_owned(),
+                "billion USD_2023/yr",
+                1e-9,
+                base + 1,
+                values,
+            ));
+        }
         let tariff = self.grid(
             |_, _| f64::NAN,
             |c, k| {
+                let year = self.offers_in(c, Some(&years[k]));
                 offers
                     .of(c)
                     .enumerate()
-                    .map(|(i, j)| {
-                        let (o, s, f) = self.cell(j);
-                        years[k].countries[c].offer_units[i]
-                            * self.base.price_level.duty[(c, o)]
-                            * years[k].costs.producer_price(
-                                &self.base.price_level,
-                                self.world,
-                                c,
-                                s,
-                                f,
-                            )
+                    .map(|(position, j)| {
+                        year.units[position] * duty(c, j) * year.producer_price_usd[position]
                     })
                     .sum()
             },
@@ -532,6 +527,14 @@ impl Results<'_> {
             1e-9,
             base + 1,
             tariff,
+        ));
+        let surplus = self.grid(|_, _| f64::NAN, |c, k| years[k].countries[c].surplus_usd);
+        list.push(sum(
+            "Consumer Surplus|Light-Duty Vehicle".to_owned(),
+            "billion USD_2023/yr",
+            1e-9,
+            base + 1,
+            surplus,
         ));
         let packs = self.grid(
             |_, year| self.world.battery_price[year_index(year)],

@@ -1,4 +1,4 @@
-//! Prices and life-cycle figures of new vehicles.
+//! Life-cycle figures of new vehicles.
 
 use super::{Real, Results, Rows, Word, Year};
 use crate::ids::{POWERTRAINS, Powertrain, SEGMENTS, Segment};
@@ -35,67 +35,6 @@ impl Results<'_> {
                 true;
         }
         sold
-    }
-
-    pub(super) fn prices(&self) -> Table {
-        let segments = Segment::ALL.iter().map(|s| s.code().to_owned()).collect();
-        let powertrains = Powertrain::ALL
-            .iter()
-            .map(|f| f.code().to_owned())
-            .collect();
-        let mut rows = Rows::new(
-            vec![self.iso3(), segments, powertrains, vec!["all".to_owned()]],
-            6,
-        );
-        for c in 0..self.world.countries.len() {
-            let sold = self.sold(c);
-            let duty: f64 = self
-                .world
-                .origin_share
-                .row(c)
-                .iter()
-                .zip(self.base.price_level.duty.row(c))
-                .map(|(share, duty)| share * duty)
-                .sum();
-            for costs in self.cost_years() {
-                let markup = self.parameters(costs.year).get("tech.markup");
-                for s in 0..SEGMENTS {
-                    for f in (0..POWERTRAINS).filter(|&f| sold[s][f]) {
-                        let producer =
-                            costs.producer_price(&self.base.price_level, self.world, c, s, f);
-                        let tariff = producer * duty;
-                        let tax = (producer + tariff) * self.world.tax_rate[(c, f)];
-                        let support = costs.support_usd[(c, f)];
-                        let values = [
-                            producer + tariff + tax - support,
-                            producer,
-                            producer / markup,
-                            tax,
-                            support,
-                            tariff,
-                        ];
-                        rows.push(&[c, s, f, 0], costs.year, &values);
-                    }
-                }
-            }
-        }
-        rows.table(
-            "prices",
-            "Prices of new light vehicles: mean over origins; producer price = direct cost x base-year markup",
-            &[
-                (Word(0), "iso3", "", "country"),
-                (Year, "year", "", "calendar year"),
-                (Word(1), "segment", "", "segment"),
-                (Word(2), "powertrain", "", "powertrain"),
-                (Word(3), "maker", "", "all: mean over origins"),
-                (Real(0), "consumer_price", "USD_2023/vehicle", "to the buyer, after tax and support"),
-                (Real(1), "producer_price", "USD_2023/vehicle", "before tax and duty"),
-                (Real(2), "marginal_cost", "USD_2023/vehicle", "direct cost"),
-                (Real(3), "tax", "USD_2023/vehicle", "VAT, excise, registration"),
-                (Real(4), "subsidy", "USD_2023/vehicle", "support to the buyer"),
-                (Real(5), "tariff", "USD_2023/vehicle", "duty, mean over origins and home supply"),
-            ],
-        )
     }
 
     pub(super) fn vehicles(&self) -> Table {

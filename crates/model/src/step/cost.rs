@@ -158,7 +158,19 @@ impl CostYear {
         }
     }
 
-    /// Price before tax and duty, USD 2023.
+    /// Direct cost of making, USD 2023.
+    pub fn direct_cost(
+        &self,
+        level: &PriceLevel,
+        world: &World,
+        c: usize,
+        s: usize,
+        f: usize,
+    ) -> f64 {
+        self.producer_price(level, world, c, s, f) / self.constants.markup
+    }
+
+    /// Price before tax and duty at the usual markup, USD 2023.
     pub fn producer_price(
         &self,
         level: &PriceLevel,

@@ -5,4 +5,5 @@ pub mod cost;
 pub mod energy;
 pub mod fleet;
 pub mod market;
+pub mod price;
 pub mod standards;

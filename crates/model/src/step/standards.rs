@@ -5,7 +5,9 @@
 //! fine (model.md section 6). A ban takes the offers away. What makers can supply bounds the yearly gain of
 //! the plug-in share in log-odds; the multiplier of that bound is the rent of scarce supply.
 
-use super::market::{Incomes, Market, Shares, Tastes, Tilt};
+use kyoso_demand::classes::{ClassMarket, Scratch, Shares, Size, Weights};
+
+use super::market::CLASSES;
 use crate::ids::{POWERTRAINS, Powertrain};
 use crate::world::{Standard, StandardKind, World};
 
@@ -85,8 +87,11 @@ fn value_in(points: &[&Standard], year: i32) -> Option<f64> {
     })
 }
 
+/// Tilt of each class in dollars: what a standard's multiplier adds to its cost; infinite takes it away.
+pub type Tilt = Vec<f64>;
+
 /// Everything that shapes shares beside appeal and cost.
-pub struct Constraint<'a> {
+pub struct Constraint {
     /// What the rules ask.
     pub asked: Asked,
     /// Test CO2 by powertrain, g/km.
@@ -95,10 +100,8 @@ pub struct Constraint<'a> {
     pub last_plug_in_share: f64,
     /// Largest gain of the plug-in share in log-odds.
     pub pace_limit: f64,
-    /// Tastes.
-    pub tastes: &'a Tastes,
-    /// Incomes.
-    pub incomes: &'a Incomes,
+    /// What sets the size of the market.
+    pub size: Size,
 }
 
 /// Plug-in share.
@@ -106,11 +109,64 @@ pub fn plug_in(shares: &[f64; POWERTRAINS]) -> f64 {
     shares[Powertrain::PlugInHybrid.index()] + shares[Powertrain::BatteryElectric.index()]
 }
 
-impl Constraint<'_> {
-    /// Shares that keep the rules as far as their fines reach, and the pace of supply.
-    pub fn solve(&self, market: &Market, demand: f64) -> (Shares, Tilt, Multipliers) {
-        let mut tilt: Tilt = [0.0; POWERTRAINS];
-        let mut multipliers = Multipliers::default();
+/// Shares of powertrains in sales.
+fn by_powertrain(shares: &Shares) -> [f64; POWERTRAINS] {
+    let mut sums = [0.0; POWERTRAINS];
+    for (class, share) in shares.by_class.iter().enumerate() {
+        sums[class % POWERTRAINS] += share / shares.bought;
+    }
+    sums
+}
+
+/// A market at given prices, to be asked for its shares under tilts.
+struct Trial<'a, 'b> {
+    market: &'a ClassMarket<'b>,
+    weights: &'a Weights,
+    size: Size,
+    scratch: &'a mut Scratch,
+    shares: &'a mut Shares,
+}
+
+impl Trial<'_, '_> {
+    fn at(&mut self, tilt: &[f64; POWERTRAINS]) -> [f64; POWERTRAINS] {
+        let by_class: Vec<f64> = (0..CLASSES)
+            .map(|class| tilt[class % POWERTRAINS])
+            .collect();
+        self.market.class_shares(
+            self.weights,
+            &by_class,
+            self.size,
+            self.scratch,
+            self.shares,
+        );
+        by_powertrain(self.shares)
+    }
+}
+
+impl Constraint {
+    /// True where no rule and no pace of supply can bind at any shares.
+    fn asks_nothing(&self) -> bool {
+        self.asked.co2.is_none() && self.asked.mandate.is_none() && self.asked.ban.is_none()
+    }
+
+    /// What keeps the rules as far as their fines reach, and the pace of supply, at given prices; `last` are the multipliers of the
+    /// pass before, from which the search starts.
+    pub fn tilt(
+        &self,
+        market: &ClassMarket,
+        weights: &Weights,
+        scratch: &mut Scratch,
+        shares: &mut Shares,
+        last: &mut Multipliers,
+    ) -> Tilt {
+        let mut trial = Trial {
+            market,
+            weights,
+            size: self.size,
+            scratch,
+            shares,
+        };
+        let mut tilt = [0.0; POWERTRAINS];
         if let Some(hybrids_stay) = self.asked.ban {
             let gone = |f: Powertrain| {
                 f.is_conventional()
@@ -122,16 +178,26 @@ impl Constraint<'_> {
                 }
             }
         }
-        let mut shares = market.shares(self.tastes, self.incomes, &tilt, demand);
-        if shares.by_powertrain.iter().any(|share| !share.is_finite()) {
+        let mut sold = trial.at(&tilt);
+        if sold.iter().any(|share| !share.is_finite()) {
             // A ban where nothing else is on sale would close the market: it is left open.
             tilt = [0.0; POWERTRAINS];
-            shares = market.shares(self.tastes, self.incomes, &tilt, demand);
+            sold = trial.at(&tilt);
+        }
+        if self.asks_nothing() && !self.outruns(&sold) {
+            *last = Multipliers::default();
+            return Vec::new();
         }
         if let Some((target, fine)) = self.asked.co2 {
             let attribute = self.co2_g_per_km.map(|grams| grams - target);
-            multipliers.co2_usd_per_gram =
-                self.bind(market, demand, &mut tilt, &mut shares, &attribute, fine);
+            bind(
+                &mut trial,
+                &mut tilt,
+                &mut sold,
+                &attribute,
+                fine,
+                &mut last.co2_usd_per_gram,
+            );
         }
         if let Some((target, fine, hybrids_count)) = self.asked.mandate {
             let mut attribute = [target; POWERTRAINS];
@@ -142,58 +208,50 @@ impl Constraint<'_> {
                     attribute[f.index()] = target - 1.0;
                 }
             }
-            multipliers.mandate_usd =
-                self.bind(market, demand, &mut tilt, &mut shares, &attribute, fine);
+            bind(
+                &mut trial,
+                &mut tilt,
+                &mut sold,
+                &attribute,
+                fine,
+                &mut last.mandate_usd,
+            );
         }
-        multipliers.scarcity_usd = self.keep_pace(market, demand, &mut tilt, &mut shares);
-        (shares, tilt, multipliers)
+        self.keep_pace(&mut trial, &mut tilt, &sold, &mut last.scarcity_usd);
+        if tilt.iter().all(|usd| *usd == 0.0) {
+            return Vec::new();
+        }
+        (0..CLASSES)
+            .map(|class| tilt[class % POWERTRAINS])
+            .collect()
     }
 
-    /// Least multiplier in `0..=ceiling` at which the mean of the attribute is not above zero.
-    fn bind(
-        &self,
-        market: &Market,
-        demand: f64,
-        tilt: &mut Tilt,
-        shares: &mut Shares,
-        attribute: &[f64; POWERTRAINS],
-        ceiling: f64,
-    ) -> f64 {
-        let mean = |shares: &Shares| -> f64 {
-            shares
-                .by_powertrain
-                .iter()
-                .zip(attribute)
-                .map(|(share, a)| share * a)
-                .sum()
-        };
-        if ceiling.is_nan() || ceiling <= 0.0 || mean(shares) <= 0.0 {
-            return 0.0;
-        }
-        let before = *tilt;
-        let tilted = |multiplier: f64| -> Tilt {
-            std::array::from_fn(|f| before[f] + multiplier * attribute[f])
-        };
-        let at =
-            |multiplier: f64| market.shares(self.tastes, self.incomes, &tilted(multiplier), demand);
-        let multiplier = root(0.0, ceiling, mean(shares), |multiplier| {
-            mean(&at(multiplier))
-        });
-        *tilt = tilted(multiplier);
-        *shares = at(multiplier);
-        multiplier
+    /// Highest plug-in share that can be supplied.
+    fn supply_bound(&self) -> f64 {
+        let last = self.last_plug_in_share.clamp(1e-6, 1.0 - 1e-6);
+        1.0 / (1.0 + (-((last / (1.0 - last)).ln() + self.pace_limit)).exp())
+    }
+
+    fn outruns(&self, sold: &[f64; POWERTRAINS]) -> bool {
+        plug_in(sold) > self.supply_bound()
     }
 
     /// Holds the plug-in share back to what can be supplied.
-    fn keep_pace(&self, market: &Market, demand: f64, tilt: &mut Tilt, shares: &mut Shares) -> f64 {
-        let last = self.last_plug_in_share.clamp(1e-6, 1.0 - 1e-6);
-        let bound = 1.0 / (1.0 + (-((last / (1.0 - last)).ln() + self.pace_limit)).exp());
-        let excess = |shares: &Shares| plug_in(&shares.by_powertrain) - bound;
-        if excess(shares) <= 0.0 {
-            return 0.0;
+    fn keep_pace(
+        &self,
+        trial: &mut Trial,
+        tilt: &mut [f64; POWERTRAINS],
+        sold: &[f64; POWERTRAINS],
+        scarcity_usd: &mut f64,
+    ) {
+        let bound = self.supply_bound();
+        let excess = plug_in(sold) - bound;
+        if excess <= 0.0 {
+            *scarcity_usd = 0.0;
+            return;
         }
         let before = *tilt;
-        let tilted = |usd: f64| -> Tilt {
+        let tilted = |usd: f64| -> [f64; POWERTRAINS] {
             std::array::from_fn(|f| {
                 let back = if Powertrain::ALL[f].is_plug_in() {
                     usd
@@ -208,36 +266,54 @@ impl Constraint<'_> {
                 }
             })
         };
-        let at = |usd: f64| market.shares(self.tastes, self.incomes, &tilted(usd), demand);
-        let usd = root(0.0, 2.0e5, excess(shares), |usd| excess(&at(usd)));
-        *tilt = tilted(usd);
-        *shares = at(usd);
-        usd
+        *scarcity_usd = root(2.0e5, excess, *scarcity_usd, |usd| {
+            plug_in(&trial.at(&tilted(usd))) - bound
+        });
+        *tilt = tilted(*scarcity_usd);
     }
 }
 
-/// Root of a falling function that is positive at `low`; `high` if it is positive there too (Illinois method).
-fn root(low: f64, high: f64, at_low: f64, f: impl Fn(f64) -> f64) -> f64 {
-    let (mut a, mut fa) = (low, at_low);
-    let (mut b, mut fb) = (high, f(high));
-    if fb > 0.0 {
-        return high;
+/// Least multiplier in `0..=ceiling` at which the mean of the attribute is not above zero.
+fn bind(
+    trial: &mut Trial,
+    tilt: &mut [f64; POWERTRAINS],
+    sold: &mut [f64; POWERTRAINS],
+    attribute: &[f64; POWERTRAINS],
+    ceiling: f64,
+    multiplier: &mut f64,
+) {
+    let mean = |sold: &[f64; POWERTRAINS]| -> f64 {
+        sold.iter().zip(attribute).map(|(share, a)| share * a).sum()
+    };
+    if ceiling.is_nan() || ceiling <= 0.0 || mean(sold) <= 0.0 {
+        *multiplier = 0.0;
+        return;
     }
+    let before = *tilt;
+    let tilted = |usd: f64| -> [f64; POWERTRAINS] {
+        std::array::from_fn(|f| before[f] + usd * attribute[f])
+    };
+    *multiplier = root(ceiling, mean(sold), *multiplier, |usd| {
+        mean(&trial.at(&tilted(usd)))
+    });
+    *tilt = tilted(*multiplier);
+    *sold = trial.at(tilt);
+}
+
+/// Root in `0..=high` of a falling function that is positive at 0; `high` if it is positive there too. A good `guess` makes it two or
+/// three evaluations (secant inside a bracket, with the Illinois weight).
+fn root(high: f64, at_zero: f64, guess: f64, mut f: impl FnMut(f64) -> f64) -> f64 {
+    let (mut a, mut fa) = (0.0, at_zero);
+    let (mut b, mut fb) = (high, f64::NAN);
+    let mut x = if guess > 0.0 && guess < high {
+        guess
+    } else {
+        high
+    };
     let mut side = 0;
     for _ in 0..80 {
-        let x = if (fa - fb).abs() > 0.0 {
-            (fa * b - fb * a) / (fa - fb)
-        } else {
-            f64::midpoint(a, b)
-        };
-        // Far from the root the function is exponential, where halving beats the secant.
-        let x = if x - a < 1e-3 * (b - a) || b - x < 1e-3 * (b - a) {
-            f64::midpoint(a, b)
-        } else {
-            x
-        };
         let fx = f(x);
-        if fx.abs() < 1e-13 || (b - a).abs() < 1e-9 * (1.0 + b.abs()) {
+        if fx.abs() < 1e-13 || (x >= high && fx > 0.0) {
             return x;
         }
         if fx > 0.0 {
@@ -253,6 +329,23 @@ fn root(low: f64, high: f64, at_low: f64, f: impl Fn(f64) -> f64) -> f64 {
             }
             side = -1;
         }
+        if (b - a).abs() < 1e-13 * (1.0 + b.abs()) {
+            return f64::midpoint(a, b);
+        }
+        x = if fb.is_nan() {
+            // Nothing is known above: a little further than a straight line from zero would say, else the end.
+            let line = a + 1.2 * (a * fa / (at_zero - fa)).abs().max(1e-3 * a);
+            if line < 0.5 * high { line } else { high }
+        } else {
+            let secant = (fa * b - fb * a) / (fa - fb);
+            // Far from the root the function is exponential, where halving beats the secant.
+            let margin = 1e-3 * (b - a);
+            if secant.is_finite() && secant - a > 1e-3 * margin && b - secant > 1e-3 * margin {
+                secant
+            } else {
+                f64::midpoint(a, b)
+            }
+        };
     }
-    b
+    x
 }
