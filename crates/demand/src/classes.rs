@@ -15,9 +15,9 @@
 //!
 //! The general solver of this crate gives the same numbers (`tests/classes.rs`); this one is for models that solve thousands of markets.
 
+use crate::accelerate::Anderson;
 use crate::error::{Defect, Error};
 use crate::linalg::{Matrix, symmetric_eigenvalues};
-use crate::price::anderson;
 use crate::simd::{self, Kernel, LANES, Lane, Level, ZERO, add_scaled, fma};
 
 /// Nests that a market may have.
@@ -738,7 +738,8 @@ impl ClassMarket<'_> {
             .map(|phi| phi * self.tastes.lambda / mean_slope)
             .collect();
         let (mut next, mut of_product) = (vec![0.0; n], vec![0.0; n]);
-        let mut history = Vec::new();
+        let mut memory = Anderson::new(n, 6);
+        let mut accelerated = vec![0.0; n];
         let mut worst = f64::INFINITY;
         for _ in 0..500 {
             self.step(
@@ -758,10 +759,9 @@ impl ClassMarket<'_> {
             if worst < 1e-14 {
                 break;
             }
-            match anderson(&mut history, &margins, &change, 6) {
-                Some(x) if x.iter().all(|m| *m > 0.0) => margins = x,
-                _ => margins.copy_from_slice(&next),
-            }
+            memory.step(&margins, &change, &mut accelerated);
+            let sound = accelerated.iter().all(|m| *m > 0.0);
+            margins.copy_from_slice(if sound { &accelerated } else { &next });
         }
         (margins, worst)
     }
@@ -803,7 +803,8 @@ impl ClassMarket<'_> {
         let mut prices = start.to_vec();
         let mut shares = Shares::default();
         let (mut margins, mut next, mut of_product) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-        let mut history = Vec::new();
+        let mut memory = Anderson::new(n, 5);
+        let mut accelerated = vec![0.0; n];
         let mut tilt = Vec::new();
         let mut evaluations = 0;
         let mut residual = f64::INFINITY;
@@ -850,14 +851,13 @@ impl ClassMarket<'_> {
             if !(residual > tolerance) {
                 break;
             }
-            match anderson(&mut history, &prices, &scratch.change, 5) {
-                Some(x) if x.iter().zip(costs.consumer_cost).all(|(x, c)| x > c) => {
-                    prices = x;
-                }
-                _ => {
-                    for j in 0..n {
-                        prices[j] += scratch.change[j];
-                    }
+            memory.step(&prices, &scratch.change, &mut accelerated);
+            let mut pairs = accelerated.iter().zip(costs.consumer_cost);
+            if pairs.all(|(x, c)| x > c) {
+                prices.copy_from_slice(&accelerated);
+            } else {
+                for j in 0..n {
+                    prices[j] += scratch.change[j];
                 }
             }
         }
@@ -921,7 +921,8 @@ impl ClassMarket<'_> {
         let mut scratch = Scratch::default();
         let mut shares = Shares::default();
         let mut model = Vec::new();
-        let mut history = Vec::new();
+        let mut memory = Anderson::new(n, 6);
+        let mut accelerated = vec![0.0; n];
         let mut worst = f64::INFINITY;
         for _ in 0..1000 {
             let market = ClassMarket {
@@ -949,10 +950,8 @@ impl ClassMarket<'_> {
             if worst < 1e-13 || worst.is_nan() {
                 break;
             }
-            match anderson(&mut history, &utility, &change, 6) {
-                Some(x) => utility = x,
-                None => utility.iter_mut().zip(&change).for_each(|(u, c)| *u += c),
-            }
+            memory.step(&utility, &change, &mut accelerated);
+            utility.copy_from_slice(&accelerated);
             for (u, _) in utility
                 .iter_mut()
                 .zip(observed)

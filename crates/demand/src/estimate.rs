@@ -1,13 +1,13 @@
 //! Estimation: GMM over demand, supply and micro moments.
 
+mod continuous;
+mod results;
+
 use crate::error::{Error, Warning};
 use crate::evaluate::{Evaluation, Request, evaluate};
-use crate::gmm::{
-    Covariance, Linear, initial_weights, instrumented, moment_covariance, parameter_covariance,
-    weights,
-};
+use crate::gmm::{Covariance, Linear, initial_weights, instrumented, moment_covariance, weights};
 use crate::invert::{Inversion, logit_delta};
-use crate::linalg::{Matrix, condition, dot, symmetric_eigenvalues};
+use crate::linalg::{Matrix, dot};
 use crate::micro::{Bound, MicroMoments};
 use crate::optimise::{Minimum, Objective, Optimiser, Stopping, minimise, projected};
 use crate::parameters::{Layout, Parameter, Parameters};
@@ -185,6 +185,49 @@ struct Moments {
     objective: f64,
     gradient: Vec<f64>,
     curvature: Matrix,
+}
+
+/// Where the last evaluation was and how `delta` moves from there.
+struct Warm {
+    theta: Vec<f64>,
+    delta: Vec<f64>,
+    tangent: Matrix,
+}
+
+impl Warm {
+    fn new(delta: &[f64]) -> Self {
+        Self {
+            theta: Vec::new(),
+            delta: delta.to_vec(),
+            tangent: Matrix::default(),
+        }
+    }
+
+    fn keep(&mut self, point: &Moments, layout: &Layout) {
+        let evaluation = &point.evaluation;
+        if !evaluation.delta.iter().all(|d| d.is_finite()) || !evaluation.delta_tangent.is_finite()
+        {
+            return;
+        }
+        self.theta.clone_from(&point.theta);
+        self.delta.copy_from_slice(&evaluation.delta);
+        self.tangent.clone_from(&evaluation.delta_tangent);
+        // Linear coefficients move the error, not delta.
+        for (p, parameter) in layout.free.iter().enumerate() {
+            if matches!(parameter, Parameter::Beta(_)) {
+                (0..self.tangent.rows).for_each(|r| self.tangent[(r, p)] = 0.0);
+            }
+        }
+    }
+
+    fn delta_at(&self, theta: &[f64]) -> Vec<f64> {
+        if self.theta.is_empty() {
+            return self.delta.clone();
+        }
+        let step: Vec<f64> = theta.iter().zip(&self.theta).map(|(a, b)| a - b).collect();
+        let moved = self.tangent.apply(&step);
+        self.delta.iter().zip(moved).map(|(d, m)| d + m).collect()
+    }
 }
 
 struct Estimator<'a, 'o> {
@@ -451,15 +494,13 @@ impl<'a> Estimator<'a, '_> {
         let mut best: Option<(Minimum, Moments)> = None;
         for (number, start) in starts.iter().enumerate() {
             let mut count = 0;
-            // Warm starts along the path: delta of the last evaluation.
-            let mut warm = delta.to_vec();
+            // Warm starts along the path: delta as the last evaluation and its derivative foretell it.
+            let mut warm = Warm::new(delta);
             let (optimiser, stopping) = (self.options.optimiser, self.options.stopping);
             let minimum = minimise(optimiser, &stopping, start, &lower, &upper, |theta| {
-                let point = self.moments(theta, &warm, w, linear, false);
+                let point = self.moments(theta, &warm.delta_at(theta), w, linear, false);
                 count += 1;
-                if point.evaluation.delta.iter().all(|d| d.is_finite()) {
-                    warm.copy_from_slice(&point.evaluation.delta);
-                }
+                warm.keep(&point, &self.layout);
                 let markets = point.evaluation.inverted.iter();
                 observe(&Progress {
                     step,
@@ -475,7 +516,8 @@ impl<'a> Estimator<'a, '_> {
                     curvature: point.curvature,
                 }
             });
-            let point = self.moments(&minimum.theta, &warm, w, linear, true);
+            let at_end = warm.delta_at(&minimum.theta);
+            let point = self.moments(&minimum.theta, &at_end, w, linear, true);
             if best
                 .as_ref()
                 .is_none_or(|(_, b)| !(b.objective <= point.objective))
@@ -551,351 +593,5 @@ impl<'a> Estimator<'a, '_> {
             &point.evaluation.micro.covariance,
         );
         weights(&s, warnings)
-    }
-
-    /// The continuously updated estimator: parameters and linear coefficients together, the covariance of moments following them.
-    ///
-    /// The derivative of `N g' S^-1 g` is `2 N G'lambda - N lambda' dS lambda`, `lambda = S^-1 g`. The covariance of micro moments is
-    /// held at its value of the first step.
-    fn continuously_updated(
-        &mut self,
-        theta: &[f64],
-        first: &Moments,
-        step: usize,
-        observe: &mut dyn FnMut(&Progress),
-    ) -> Result<(Minimum, Moments, Matrix), Error> {
-        let p = theta.len();
-        let mut start = theta.to_vec();
-        start.extend(&first.linear);
-        let unbounded = first.linear.len();
-        let mut lower = self.layout.lower.clone();
-        let mut upper = self.layout.upper.clone();
-        lower.extend(std::iter::repeat_n(f64::NEG_INFINITY, unbounded));
-        upper.extend(std::iter::repeat_n(f64::INFINITY, unbounded));
-        let micro = first.evaluation.micro.covariance.clone();
-        let w = self.updated(first, self.options.weights, &mut Vec::new())?;
-        let linear = self.linear(&w, &mut Vec::new())?;
-        let mut warm = first.evaluation.delta.clone();
-        let mut failure = None;
-        let mut count = 0;
-        let (stopping, optimiser) = (self.options.stopping, self.options.optimiser);
-        let minimum = minimise(optimiser, &stopping, &start, &lower, &upper, |x| {
-            let mut point = self.moments(&x[..p], &warm, &w, &linear, true);
-            point.linear = x[p..].to_vec();
-            point.evaluation.micro.covariance = micro.clone();
-            let found = self.continuous_objective(&point);
-            match found {
-                Ok((objective, _)) => {
-                    count += 1;
-                    if point.evaluation.delta.iter().all(|d| d.is_finite()) {
-                        warm.copy_from_slice(&point.evaluation.delta);
-                    }
-                    observe(&Progress {
-                        step,
-                        start: 1,
-                        evaluation: count,
-                        objective: objective.value,
-                        gradient: projected(x, &objective.gradient, &lower, &upper),
-                        failures: point
-                            .evaluation
-                            .inverted
-                            .iter()
-                            .filter(|i| !i.converged)
-                            .count(),
-                    });
-                    objective
-                }
-                Err(e) => {
-                    failure = Some(e);
-                    Objective {
-                        value: f64::NAN,
-                        gradient: vec![f64::NAN; x.len()],
-                        curvature: Matrix::zeros(x.len(), x.len()),
-                    }
-                }
-            }
-        });
-        if let Some(e) = failure {
-            return Err(e);
-        }
-        let mut point = self.moments(&minimum.theta[..p], &warm, &w, &linear, true);
-        point.linear = minimum.theta[p..].to_vec();
-        point.evaluation.micro.covariance = micro;
-        let (objective, w) = self.continuous_objective(&point)?;
-        point.objective = objective.value;
-        point.gradient = objective.gradient[..p].to_vec();
-        point.g = self.mean_moments(&point);
-        let minimum = Minimum {
-            theta: minimum.theta[..p].to_vec(),
-            ..minimum
-        };
-        Ok((minimum, point, w))
-    }
-
-    fn mean_moments(&self, point: &Moments) -> Vec<f64> {
-        let n = self.problem.products() as f64;
-        let (xi, omega) = self.errors(point);
-        let xi = Matrix::new(xi.len(), 1, xi);
-        let omega = Matrix::new(omega.len(), 1, omega);
-        let mut g: Vec<f64> = instrumented(self.problem, &xi, &omega)
-            .data
-            .iter()
-            .map(|x| x / n)
-            .collect();
-        g.extend(&point.evaluation.micro.gaps);
-        g
-    }
-
-    /// Derivatives of the errors by parameters and linear coefficients, effects absorbed.
-    fn error_tangents(&self, point: &Moments) -> (Matrix, Matrix) {
-        let problem = self.problem;
-        let p = self.layout.free.len();
-        let k = self.layout.concentrated.len();
-        let all = p + point.linear.len();
-        let mut demand = Matrix::zeros(problem.products(), all);
-        for r in 0..demand.rows {
-            let row = &mut demand.data[r * all..(r + 1) * all];
-            row[..p].copy_from_slice(point.evaluation.delta_tangent.row(r));
-            for (c, column) in self.layout.concentrated.iter().enumerate() {
-                row[p + c] = -problem.x1[(r, *column)];
-            }
-        }
-        problem.demand_effects.absorb_columns(&mut demand);
-        let mut supply = Matrix::zeros(point.evaluation.tilde_costs.len(), all);
-        for r in 0..supply.rows {
-            let row = &mut supply.data[r * all..(r + 1) * all];
-            row[..p].copy_from_slice(point.evaluation.cost_tangent.row(r));
-            for c in 0..problem.x3.cols {
-                row[p + k + c] = -problem.x3[(r, c)];
-            }
-        }
-        problem.supply_effects.absorb_columns(&mut supply);
-        (demand, supply)
-    }
-
-    /// `dg` by parameters and linear coefficients.
-    fn full_jacobian(&self, point: &Moments) -> Matrix {
-        let (demand, supply) = self.error_tangents(point);
-        let mut g = instrumented(self.problem, &demand, &supply);
-        let n = self.problem.products() as f64;
-        g.data.iter_mut().for_each(|x| *x /= n);
-        let micro = &point.evaluation.micro.jacobian;
-        for m in 0..micro.rows {
-            g.rows += 1;
-            g.data.extend(micro.row(m));
-            g.data.extend(std::iter::repeat_n(0.0, g.cols - micro.cols));
-        }
-        g
-    }
-
-    fn continuous_objective(&self, point: &Moments) -> Result<(Objective, Matrix), Error> {
-        let problem = self.problem;
-        let n = problem.products() as f64;
-        let (xi, omega) = self.errors(point);
-        let g = self.mean_moments(point);
-        let jacobian = self.full_jacobian(point);
-        let (demand, supply) = self.error_tangents(point);
-        let kind = self.options.weights;
-        let s = moment_covariance(
-            problem,
-            &xi,
-            &omega,
-            kind,
-            self.options.centred,
-            &point.evaluation.micro.covariance,
-        );
-        let w = weights(&s, &mut Vec::new())?;
-        let lambda = w.apply(&g);
-        let d = problem.zd.cols;
-        let (zd, zs) = (
-            problem.zd.apply(&lambda[..d]),
-            if problem.zs.cols > 0 {
-                problem.zs.apply(&lambda[d..d + problem.zs.cols])
-            } else {
-                Vec::new()
-            },
-        );
-        let mut quadratic = vec![0.0; jacobian.cols];
-        if kind == Covariance::Unadjusted {
-            let sides = [(&xi, &demand, &zd), (&omega, &supply, &zs)];
-            for (ea, da, za) in sides {
-                for (eb, db, zb) in sides {
-                    if za.is_empty() || zb.is_empty() {
-                        continue;
-                    }
-                    let q = dot(za, zb) / n;
-                    let (ma, mb) = (ea.iter().sum::<f64>() / n, eb.iter().sum::<f64>() / n);
-                    for r in 0..ea.len() {
-                        for c in 0..quadratic.len() {
-                            quadratic[c] +=
-                                q / n * (da[(r, c)] * (eb[r] - mb) + (ea[r] - ma) * db[(r, c)]);
-                        }
-                    }
-                }
-            }
-        } else {
-            // a_i = lambda'(g_i - mean), summed within clusters.
-            let mut a: Vec<f64> = (0..xi.len())
-                .map(|r| zd[r] * xi[r] + if zs.is_empty() { 0.0 } else { zs[r] * omega[r] })
-                .collect();
-            if self.options.centred {
-                let mean = a.iter().sum::<f64>() / n;
-                a.iter_mut().for_each(|x| *x -= mean);
-            }
-            if let (Covariance::Clustered, Some(clusters)) = (kind, &problem.clusters) {
-                let mut sums = vec![0.0; clusters.iter().max().map_or(0, |m| m + 1)];
-                a.iter().zip(clusters).for_each(|(x, c)| sums[*c] += x);
-                a.iter_mut().zip(clusters).for_each(|(x, c)| *x = sums[*c]);
-            }
-            let total: f64 = a.iter().sum();
-            let aggregate = d + problem.zs.cols;
-            for c in 0..quadratic.len() {
-                let mut sum = 0.0;
-                for r in 0..a.len() {
-                    sum += a[r] * zd[r] * demand[(r, c)];
-                    if !zs.is_empty() {
-                        sum += a[r] * zs[r] * supply[(r, c)];
-                    }
-                }
-                if self.options.centred {
-                    let slope: f64 = (0..aggregate).map(|m| lambda[m] * jacobian[(m, c)]).sum();
-                    sum -= total * slope;
-                }
-                quadratic[c] = 2.0 / n * sum;
-            }
-        }
-        let gradient = jacobian
-            .apply_transposed(&lambda)
-            .iter()
-            .zip(&quadratic)
-            .map(|(a, b)| 2.0 * n * a - n * b)
-            .collect();
-        let mut curvature = jacobian.transpose_times(&w.times(&jacobian));
-        curvature.data.iter_mut().for_each(|x| *x *= n);
-        Ok((
-            Objective {
-                value: n * dot(&g, &lambda),
-                gradient,
-                curvature,
-            },
-            w,
-        ))
-    }
-
-    fn results(
-        self,
-        minimum: Minimum,
-        point: Moments,
-        w: Matrix,
-        step: usize,
-        minimised: bool,
-        mut warnings: Vec<Warning>,
-    ) -> Result<Results<'a>, Error> {
-        let problem = self.problem;
-        let n = problem.products() as f64;
-        let (xi, omega) = self.errors(&point);
-        let s = moment_covariance(
-            problem,
-            &xi,
-            &omega,
-            self.options.errors,
-            self.options.centred,
-            &point.evaluation.micro.covariance,
-        );
-        let jacobian = self.full_jacobian(&point);
-        // Unadjusted errors need weights in the scale of the errors.
-        let scaled = if self.options.errors == Covariance::Unadjusted && step == 1 {
-            weights(&s, &mut warnings)?
-        } else {
-            w.clone()
-        };
-        let mut covariance =
-            parameter_covariance(&jacobian, &scaled, &s, self.options.errors, &mut warnings)
-                .unwrap_or_else(|| {
-                    Matrix::new(
-                        jacobian.cols,
-                        jacobian.cols,
-                        vec![f64::NAN; jacobian.cols * jacobian.cols],
-                    )
-                });
-        covariance.data.iter_mut().for_each(|x| *x /= n);
-        let spec = &problem.specification;
-        let mut labels = self.layout.labels.clone();
-        labels.extend(
-            self.layout
-                .concentrated
-                .iter()
-                .map(|k| format!("beta[{}]", spec.linear.terms[*k])),
-        );
-        labels.extend(spec.cost.terms.iter().map(|t| format!("gamma[{t}]")));
-        let values = minimum.theta.iter().chain(&point.linear);
-        let estimates = labels
-            .into_iter()
-            .zip(values)
-            .enumerate()
-            .map(|(i, (label, value))| Estimate {
-                label,
-                value: *value,
-                error: covariance[(i, i)].sqrt(),
-            })
-            .collect();
-        let mut parameters = self.layout.unpack(&minimum.theta);
-        for (c, k) in self.layout.concentrated.iter().enumerate() {
-            parameters.beta[*k] = Some(point.linear[c]);
-        }
-        parameters.gamma = point.linear[self.layout.concentrated.len()..].to_vec();
-        if !minimised {
-            warnings.push(Warning::Optimiser(minimum.message.clone()));
-        }
-        let condition = condition(&w);
-        if condition > 1e16 {
-            warnings.push(Warning::Other(format!(
-                "the weighting matrix has a condition number of {condition:.0e}: moments may be nearly dependent"
-            )));
-        }
-        let inverted = point.evaluation.inverted.iter().all(|i| i.converged);
-        warnings.extend(point.evaluation.warnings.clone());
-        // Coefficients that are parameters do not move delta.
-        let mut delta_tangent = point.evaluation.delta_tangent.clone();
-        for (p, parameter) in self.layout.free.iter().enumerate() {
-            if matches!(parameter, Parameter::Beta(_)) {
-                (0..delta_tangent.rows).for_each(|r| delta_tangent[(r, p)] = 0.0);
-            }
-        }
-        Ok(Results {
-            problem,
-            estimates,
-            covariance,
-            parameters,
-            objective: point.objective,
-            projected_gradient: projected(
-                &minimum.theta,
-                &point.gradient,
-                &self.layout.lower,
-                &self.layout.upper,
-            ),
-            gradient: point.gradient,
-            labels: self.layout.labels.clone(),
-            curvature: symmetric_eigenvalues(&point.curvature).unwrap_or_default(),
-            step,
-            converged: minimised && inverted,
-            message: minimum.message,
-            weights: w,
-            moments: point.g,
-            micro: point.evaluation.micro.model,
-            moment_jacobian: jacobian,
-            moment_covariance: s,
-            delta: point.evaluation.delta,
-            xi,
-            omega,
-            tilde_costs: point.evaluation.tilde_costs,
-            markups: point.evaluation.markups,
-            delta_tangent,
-            cost_tangent: point.evaluation.cost_tangent,
-            effort: self.effort,
-            warnings,
-            options: self.options.clone(),
-            start: self.layout.start.clone(),
-        })
     }
 }

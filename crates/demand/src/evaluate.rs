@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Warning};
-use crate::invert::{Inversion, Inverted, invert_market};
+use crate::invert::{Inversion, Inverted, invert_market, logit_delta};
 use crate::linalg::Matrix;
 use crate::market::{coefficients, utilities};
 use crate::micro::{Bound, Contribution, Values};
@@ -214,18 +214,21 @@ impl Problem {
         parameters: &Parameters,
         options: &Inversion,
     ) -> Result<(Vec<f64>, Vec<Inverted>), Error> {
-        let layout = Layout::new(self, parameters)?;
-        let request = Request {
-            layout: &layout,
-            inversion: options,
-            cost_bounds: (f64::NEG_INFINITY, f64::INFINITY),
-            micro: None,
-            derivatives: false,
-            micro_covariance: false,
-        };
-        // Not a number: every market starts from its logit.
-        let start = vec![f64::NAN; self.products()];
-        let at = evaluate(self, &layout.start, &start, &request);
-        Ok((at.delta, at.inverted))
+        let values = Layout::new(self, parameters)?.start;
+        let rho = values.rho_by_nest(self.rhos.len());
+        let taste = values.taste(self.node_count);
+        let markets: Vec<(Vec<f64>, Inverted)> = (0..self.markets.len())
+            .into_par_iter()
+            .map(|m| {
+                let view = self.view(m);
+                let mu = utilities(&view, &coefficients(&view, &taste));
+                let mut delta = vec![0.0; view.products()];
+                logit_delta(&view, &rho, &mut delta);
+                let (inverted, _) = invert_market(view, &mu, &rho, &mut delta, options);
+                (delta, inverted)
+            })
+            .collect();
+        let (deltas, inverted): (Vec<_>, Vec<_>) = markets.into_iter().unzip();
+        Ok((deltas.concat(), inverted))
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Contraction: Berry, Levinsohn and Pakes (1995), with nests Iizuka (2007), step `(1 - rho) (ln s - ln s(delta))`.
 //! SQUAREM: Varadhan and Roland (2008), scheme S3. Newton: analytic Jacobian of the shares; it is factorised where it is
-//! needed and used again while the residual falls fast enough (a chord), since a factorisation costs as much as dozens of
-//! share evaluations.
+//! needed and used again while the residual falls fast enough (a chord). A factorisation costs as much as dozens of share
+//! evaluations, so the default accelerates the contraction (Anderson) and leaves to Newton only what that does not settle.
 
+use crate::accelerate::Anderson;
 use crate::linalg::Factor;
 use crate::market::{Choices, MarketView, ShareMap, share_jacobian};
 use crate::simd::Lane;
@@ -17,8 +18,10 @@ pub enum Method {
     /// The fixed point with squared extrapolation.
     Squarem,
     /// Newton with the analytic Jacobian, damped; falls back to the fixed point where it does not descend.
-    #[default]
     Newton,
+    /// The fixed point with Anderson's acceleration, then Newton where that takes long.
+    #[default]
+    Anderson,
 }
 
 /// Options of the inversion.
@@ -35,7 +38,7 @@ pub struct Inversion {
 impl Default for Inversion {
     fn default() -> Self {
         Self {
-            method: Method::Newton,
+            method: Method::Anderson,
             tolerance: 1e-14,
             max_evaluations: 5000,
         }
@@ -84,6 +87,7 @@ pub(crate) fn invert(map: &mut ShareMap, delta: &mut [f64], options: &Inversion)
         Method::Contraction => contraction(map, delta, options),
         Method::Squarem => squarem(map, delta, options),
         Method::Newton => newton(map, delta, options),
+        Method::Anderson => anderson(map, delta, options),
     }
 }
 
@@ -272,6 +276,59 @@ fn newton(map: &mut ShareMap, delta: &mut [f64], options: &Inversion) -> Inverte
         evaluations,
         residual: worst,
         converged,
+    }
+}
+
+/// Differences that the acceleration remembers.
+const MEMORY: usize = 6;
+
+/// Evaluations after which Newton takes over: by then it is the cheaper way.
+const PATIENCE: usize = 60;
+
+fn anderson(map: &mut ShareMap, delta: &mut [f64], options: &Inversion) -> Inverted {
+    let n = delta.len();
+    let target = log_shares(map);
+    let lambda = map.lambda().to_vec();
+    let mut memory = Anderson::new(n, MEMORY);
+    let (mut f, mut trial, mut trial_f) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    let mut worst = residual(map, delta, &target, &mut f);
+    let mut evaluations = 1;
+    while evaluations < options.max_evaluations && worst.is_finite() {
+        if worst <= tolerance_at(delta, options.tolerance) {
+            return Inverted {
+                evaluations,
+                residual: worst,
+                converged: true,
+            };
+        }
+        if evaluations >= PATIENCE {
+            break;
+        }
+        f.iter_mut().zip(&lambda).for_each(|(f, l)| *f *= l);
+        memory.step(delta, &f, &mut trial);
+        let mut reached = residual(map, &trial, &target, &mut trial_f);
+        evaluations += 1;
+        // The contraction itself never does much worse; a combination that does is dropped.
+        if !(reached <= 2.0 * worst) {
+            memory.reset();
+            for j in 0..n {
+                trial[j] = delta[j] + f[j];
+            }
+            reached = residual(map, &trial, &target, &mut trial_f);
+            evaluations += 1;
+        }
+        delta.copy_from_slice(&trial);
+        std::mem::swap(&mut f, &mut trial_f);
+        worst = reached;
+    }
+    let rest = Inversion {
+        max_evaluations: options.max_evaluations.saturating_sub(evaluations),
+        ..*options
+    };
+    let end = newton(map, delta, &rest);
+    Inverted {
+        evaluations: evaluations + end.evaluations,
+        ..end
     }
 }
 

@@ -45,6 +45,7 @@
 // A comparison that must also fail for what is not a number is written negated.
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
+mod accelerate;
 pub mod classes;
 mod economy;
 pub mod error;

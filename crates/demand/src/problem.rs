@@ -1,98 +1,22 @@
 //! A problem: checked columns, sorted by market, fixed effects absorbed, agents in tiles.
 
+mod effects;
+mod specification;
+mod tiles;
+
+pub(crate) use effects::Effects;
+pub use specification::{CostForm, Names, Specification};
+use tiles::Tiles;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::error::{Defect, Error};
 use crate::formulation::{Expression, Formulation, Table};
-use crate::integrate::Integration;
 use crate::linalg::{Matrix, collinear_columns};
 use crate::market::MarketView;
-use crate::simd::{LANES, Lane, Level, ZERO};
+use crate::simd::{LANES, Lane, Level};
 use crate::supply::Ownership;
-
-/// What is to be estimated.
-#[derive(Debug, Clone, Default)]
-pub struct Specification {
-    /// Linear characteristics of demand, `X1`.
-    pub linear: Formulation,
-    /// Characteristics with random coefficients, `X2`.
-    pub random: Formulation,
-    /// Characteristics of marginal cost, `X3`; empty for no supply side.
-    pub cost: Formulation,
-    /// Demographics of agents.
-    pub demographics: Formulation,
-    /// Whether cost is linear in its characteristics or its logarithm is.
-    pub cost_form: CostForm,
-    /// Names of the columns with a fixed role.
-    pub names: Names,
-    /// Rule for nodes where the agents bring none.
-    pub integration: Option<Integration>,
-    /// Instruction level; `None` for the highest there is.
-    pub level: Option<Level>,
-}
-
-/// Form of the cost equation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CostForm {
-    /// `c = X3 gamma + omega`.
-    #[default]
-    Linear,
-    /// `ln c = X3 gamma + omega`.
-    Log,
-}
-
-/// Names of columns with a fixed role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
-    /// Market, in both tables.
-    pub market: String,
-    /// Product, for messages and results; row numbers where absent.
-    pub product: String,
-    /// Maker.
-    pub firm: String,
-    /// Market share.
-    pub share: String,
-    /// Price.
-    pub price: String,
-    /// Nest; no nests where absent.
-    pub nest: String,
-    /// Cluster of standard errors.
-    pub cluster: String,
-    /// Prefix of excluded demand instruments.
-    pub demand_instruments: String,
-    /// Prefix of excluded supply instruments.
-    pub supply_instruments: String,
-    /// Number of equal makers that a maker stands for; 1 where absent.
-    pub equals: String,
-    /// Prefix of the columns of an ownership matrix, as many as the largest market has products; makers where absent.
-    pub ownership: String,
-    /// Integration weight of an agent.
-    pub weight: String,
-    /// Prefix of integration nodes.
-    pub nodes: String,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        let name = str::to_owned;
-        Self {
-            market: name("market_ids"),
-            product: name("product_ids"),
-            firm: name("firm_ids"),
-            share: name("shares"),
-            price: name("prices"),
-            nest: name("nesting_ids"),
-            cluster: name("clustering_ids"),
-            demand_instruments: name("demand_instruments"),
-            supply_instruments: name("supply_instruments"),
-            equals: name("equal_firms"),
-            ownership: name("ownership"),
-            weight: name("weights"),
-            nodes: name("nodes"),
-        }
-    }
-}
 
 /// A market of a problem.
 #[derive(Debug, Clone)]
@@ -144,88 +68,6 @@ pub struct Problem {
     pub(crate) specification: Specification,
     pub(crate) table: Table,
     pub(crate) agents: Table,
-}
-
-/// Fixed effects: levels of each absorbed dimension.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Effects {
-    dimensions: Vec<(Vec<usize>, Vec<f64>)>,
-}
-
-impl Effects {
-    fn new(table: &Table, columns: &[String], order: &[usize], defects: &mut Vec<Defect>) -> Self {
-        let mut dimensions = Vec::new();
-        for name in columns {
-            // `a*b` absorbs combinations of levels.
-            let mut keys = vec![String::new(); order.len()];
-            for part in name.split('*').map(str::trim) {
-                match table.labels(part) {
-                    Some(labels) if labels.len() == table.rows() => {
-                        for (key, row) in keys.iter_mut().zip(order) {
-                            key.push('\u{1f}');
-                            key.push_str(&labels[*row]);
-                        }
-                    }
-                    _ => defects.push(Defect::new(
-                        format!("C({name})"),
-                        format!("no column `{part}` in the products"),
-                    )),
-                }
-            }
-            let mut codes = HashMap::new();
-            let mut level = Vec::with_capacity(keys.len());
-            for key in keys {
-                let next = codes.len();
-                level.push(*codes.entry(key).or_insert(next));
-            }
-            let mut counts = vec![0.0; codes.len()];
-            level.iter().for_each(|l| counts[*l] += 1.0);
-            dimensions.push((level, counts));
-        }
-        Self { dimensions }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.dimensions.is_empty()
-    }
-
-    /// Takes the means of every dimension out of a column: exact for one way, for several by alternating projections
-    /// (Guimaraes and Portugal 2010) until nothing moves by more than 1e-14 of the column's scale.
-    pub fn absorb(&self, column: &mut [f64]) {
-        let scale = column.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
-        for _ in 0..10_000 {
-            let mut moved = 0.0_f64;
-            for (level, counts) in &self.dimensions {
-                let mut means = vec![0.0; counts.len()];
-                for (x, l) in column.iter().zip(level) {
-                    means[*l] += x;
-                }
-                for (mean, count) in means.iter_mut().zip(counts) {
-                    *mean /= count;
-                    moved = moved.max(mean.abs());
-                }
-                for (x, l) in column.iter_mut().zip(level) {
-                    *x -= means[*l];
-                }
-            }
-            if self.dimensions.len() < 2 || !(moved > 1e-14 * scale) {
-                return;
-            }
-        }
-    }
-
-    pub fn absorb_columns(&self, matrix: &mut Matrix) {
-        if self.is_empty() {
-            return;
-        }
-        for c in 0..matrix.cols {
-            let mut column = matrix.column(c);
-            self.absorb(&mut column);
-            for (r, x) in column.iter().enumerate() {
-                matrix[(r, c)] = *x;
-            }
-        }
-    }
 }
 
 fn reordered(values: &[f64], order: &[usize]) -> Vec<f64> {
@@ -483,11 +325,18 @@ impl Problem {
         } else {
             Matrix::zeros(rows, 0)
         };
-        for (what, z) in [("demand instruments", &zd), ("supply instruments", &zs)] {
-            if let Some(at) = z.data.iter().position(|v| !v.is_finite()) {
+        for (prefix, z) in [
+            (&names.demand_instruments, &zd),
+            (&names.supply_instruments, &zs),
+        ] {
+            for at in (0..z.data.len())
+                .filter(|i| !z.data[*i].is_finite())
+                .take(5)
+            {
+                let (row, column) = (at / z.cols, at % z.cols);
                 defects.push(Defect::new(
-                    format!("{what}, product {}", product_names[at / z.cols.max(1)]),
-                    "a value is not finite",
+                    format!("{prefix}{column}, product {}", product_names[row]),
+                    format!("{} is not finite", z.data[at]),
                 ));
             }
         }
@@ -599,6 +448,11 @@ impl Problem {
     /// Number of agents over all markets.
     pub fn agents(&self) -> usize {
         self.markets.iter().map(|m| m.agents).sum()
+    }
+
+    /// Products and agents of each market.
+    pub fn sizes(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.markets.iter().map(|m| (m.rows.len(), m.agents))
     }
 
     /// Names of the markets, in the order of results.
@@ -798,190 +652,5 @@ fn check_rank(what: &str, x: &Matrix, labels: &[String], defects: &mut Vec<Defec
             format!("{what}, `{}`", labels[c]),
             "is a combination of the columns before it (and of absorbed effects)",
         ));
-    }
-}
-
-/// Agents of all markets in tiles.
-struct Tiles {
-    weights: Vec<Lane>,
-    nodes: Vec<Lane>,
-    rows: Vec<[u32; LANES]>,
-    ranges: Vec<Range<usize>>,
-    counts: Vec<usize>,
-    node_count: usize,
-}
-
-impl Tiles {
-    fn build(
-        specification: &Specification,
-        agents: &Table,
-        markets: &[String],
-        defects: &mut Vec<Defect>,
-    ) -> Self {
-        let names = &specification.names;
-        let mut tiles = Self {
-            weights: Vec::new(),
-            nodes: Vec::new(),
-            rows: Vec::new(),
-            ranges: Vec::new(),
-            counts: Vec::new(),
-            node_count: 0,
-        };
-        let random = !specification.random.terms.is_empty();
-        if !random {
-            // One agent of weight one: the logit.
-            let mut weight = ZERO;
-            weight[0] = 1.0;
-            tiles.weights.push(weight);
-            let dims = specification.demographics.terms.len();
-            tiles.nodes = vec![ZERO; dims];
-            tiles.rows.push([u32::MAX; LANES]);
-            tiles.ranges = vec![0..1; markets.len()];
-            tiles.counts = vec![1; markets.len()];
-            return tiles;
-        }
-        let given = agents.numbered(&names.nodes);
-        let demographics: Vec<Vec<f64>> = specification
-            .demographics
-            .terms
-            .iter()
-            .map(|term| match term.evaluate(agents) {
-                Ok(values) => values,
-                Err(Error::Invalid(found)) => {
-                    defects.extend(found);
-                    vec![0.0; agents.rows()]
-                }
-                Err(_) => vec![0.0; agents.rows()],
-            })
-            .collect();
-        let weights = agents.numbers(&names.weight).map(<[f64]>::to_vec);
-        if let Some(weights) = &weights {
-            for (i, w) in weights
-                .iter()
-                .enumerate()
-                .filter(|(_, w)| !w.is_finite())
-                .take(5)
-            {
-                defects.push(Defect::new(
-                    format!("agents, row {}", i + 1),
-                    format!("weight {w} is not finite"),
-                ));
-            }
-        }
-        for (c, column) in given.iter().enumerate() {
-            for (i, v) in column
-                .iter()
-                .enumerate()
-                .filter(|(_, v)| !v.is_finite())
-                .take(5)
-            {
-                defects.push(Defect::new(
-                    format!("agents, row {}", i + 1),
-                    format!("node {c} is {v}"),
-                ));
-            }
-        }
-        let rule = if given.is_empty() {
-            specification.integration.as_ref()
-        } else {
-            None
-        };
-        if given.is_empty() && rule.is_none() && demographics.is_empty() {
-            defects.push(Defect::new(
-                "agents",
-                format!(
-                    "random coefficients need nodes (`{}0`, ...) or an integration rule",
-                    names.nodes
-                ),
-            ));
-            return tiles;
-        }
-        // Rows of the table by market; one group for all where it has no markets.
-        let labels = agents.labels(&names.market);
-        let groups: Option<HashMap<String, Vec<usize>>> = labels.map(|labels| {
-            let (order, ranges, found) = sorted_by_market(&labels);
-            found
-                .into_iter()
-                .zip(ranges.into_iter().map(|r| order[r].to_vec()))
-                .collect()
-        });
-        let everyone: Vec<usize> = (0..agents.rows()).collect();
-        let mut draws_shared = None;
-        for (m, market) in markets.iter().enumerate() {
-            let rows: &[usize] = match &groups {
-                Some(groups) => groups.get(market).map_or(&[], Vec::as_slice),
-                None => &everyone,
-            };
-            if agents.rows() > 0 && rows.is_empty() {
-                defects.push(Defect::new(format!("market {market}"), "has no agents"));
-            }
-            let count = specification.random.terms.len();
-            let drawn = rule.map(|rule| {
-                if rule.by_market {
-                    rule.nodes(count, m as u64)
-                } else {
-                    draws_shared
-                        .get_or_insert_with(|| rule.nodes(count, 0))
-                        .clone()
-                }
-            });
-            // Agents of the table crossed with the nodes of the rule.
-            let mut each: Vec<(f64, Vec<f64>, u32)> = Vec::new();
-            let row_weight = |i: usize| weights.as_ref().map_or(1.0 / rows.len() as f64, |w| w[i]);
-            match &drawn {
-                Some(rule) => {
-                    let row_set: Vec<Option<usize>> = if rows.is_empty() {
-                        vec![None]
-                    } else {
-                        rows.iter().map(|i| Some(*i)).collect()
-                    };
-                    for row in row_set {
-                        for (node, w) in rule.nodes.iter().zip(&rule.weights) {
-                            let mut z = node.clone();
-                            z.extend(demographics.iter().map(|d| row.map_or(0.0, |i| d[i])));
-                            each.push((
-                                w * row.map_or(1.0, row_weight),
-                                z,
-                                row.map_or(u32::MAX, |i| i as u32),
-                            ));
-                        }
-                    }
-                }
-                None => {
-                    for i in rows {
-                        let mut z: Vec<f64> = given.iter().map(|n| n[*i]).collect();
-                        z.extend(demographics.iter().map(|d| d[*i]));
-                        each.push((row_weight(*i), z, *i as u32));
-                    }
-                }
-            }
-            tiles.node_count = if drawn.is_some() { count } else { given.len() };
-            // Markets that share everything share the tiles.
-            if m > 0 && groups.is_none() && rule.is_none_or(|r| !r.by_market) {
-                tiles.ranges.push(tiles.ranges[0].clone());
-                tiles.counts.push(tiles.counts[0]);
-                continue;
-            }
-            let start = tiles.weights.len();
-            let dims = tiles.node_count + demographics.len();
-            for chunk in each.chunks(LANES) {
-                let mut weight = ZERO;
-                let mut nodes = vec![ZERO; dims];
-                let mut at = [u32::MAX; LANES];
-                for (l, (w, z, row)) in chunk.iter().enumerate() {
-                    weight[l] = *w;
-                    at[l] = *row;
-                    for (d, v) in z.iter().enumerate() {
-                        nodes[d][l] = *v;
-                    }
-                }
-                tiles.weights.push(weight);
-                tiles.nodes.extend(nodes);
-                tiles.rows.push(at);
-            }
-            tiles.ranges.push(start..tiles.weights.len());
-            tiles.counts.push(each.len());
-        }
-        tiles
     }
 }

@@ -85,14 +85,30 @@ pub(crate) type Half = [f64; LANES / 2];
 /// A half tile of zeros.
 pub(crate) const HALF: Half = [0.0; LANES / 2];
 
+/// Keeps a loop over products as it is: left alone, the compiler turns it into vectors across products, whose numbers it then has to
+/// gather from memory one by one, at five times the cost.
+#[inline(always)]
+fn keep_loop() {
+    std::hint::black_box(());
+}
+
 /// `acc += a * b`, both halves of the tile into one.
 #[inline(always)]
 pub(crate) fn fold_product<const FMA: bool>(acc: &mut Half, a: &Lane, b: &Lane) {
+    keep_loop();
     for l in 0..LANES / 2 {
         acc[l] = fma::<FMA>(a[l], b[l], acc[l]);
     }
     for l in 0..LANES / 2 {
         acc[l] = fma::<FMA>(a[l + LANES / 2], b[l + LANES / 2], acc[l]);
+    }
+}
+
+/// `acc += a`, both halves of the tile into one.
+#[inline(always)]
+pub(crate) fn fold(acc: &mut Half, a: &Lane) {
+    for l in 0..LANES / 2 {
+        acc[l] += a[l] + a[l + LANES / 2];
     }
 }
 
@@ -135,6 +151,13 @@ impl Level {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
+    }
+
+    /// Replaces numbers by their exponentials, as the kernels take them: the measure of what a share evaluation can cost at least.
+    pub fn exp(self, values: &mut [f64]) {
+        let (tiles, rest) = values.as_chunks_mut::<LANES>();
+        self.run(ExpOf(tiles));
+        rest.iter_mut().for_each(|x| *x = x.exp());
     }
 
     /// Runs a kernel at this level, or at the next lower one that the processor has.
@@ -183,6 +206,7 @@ pub(crate) fn fma<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
 /// `acc += a * b`, lane by lane.
 #[inline(always)]
 pub(crate) fn add_product<const FMA: bool>(acc: &mut Lane, a: &Lane, b: &Lane) {
+    keep_loop();
     for l in 0..LANES {
         acc[l] = fma::<FMA>(a[l], b[l], acc[l]);
     }
@@ -191,8 +215,40 @@ pub(crate) fn add_product<const FMA: bool>(acc: &mut Lane, a: &Lane, b: &Lane) {
 /// `acc += a * b`, with one `b` for the tile.
 #[inline(always)]
 pub(crate) fn add_scaled<const FMA: bool>(acc: &mut Lane, a: &Lane, b: f64) {
+    keep_loop();
     for l in 0..LANES {
         acc[l] = fma::<FMA>(a[l], b, acc[l]);
+    }
+}
+
+/// `out_i = sum_j a_j x_ji` for rows of `x`, each of `out.len()` numbers: blocks of four sums that stay in registers.
+#[inline(always)]
+pub(crate) fn combine<'a, const FMA: bool>(
+    rows: &(impl Iterator<Item = (&'a Lane, &'a [f64])> + Clone),
+    out: &mut [Lane],
+) {
+    const WIDTH: usize = 4;
+    let (blocks, rest) = out.as_chunks_mut::<WIDTH>();
+    let done = blocks.len() * WIDTH;
+    for (b, block) in blocks.iter_mut().enumerate() {
+        let mut sums = [ZERO; WIDTH];
+        for (a, x) in rows.clone() {
+            keep_loop();
+            let x = &x[b * WIDTH..(b + 1) * WIDTH];
+            for (sum, x) in sums.iter_mut().zip(x) {
+                for l in 0..LANES {
+                    sum[l] = fma::<FMA>(a[l], *x, sum[l]);
+                }
+            }
+        }
+        *block = sums;
+    }
+    for (i, out) in rest.iter_mut().enumerate() {
+        let mut sum = ZERO;
+        for (a, x) in rows.clone() {
+            add_scaled::<FMA>(&mut sum, a, x[done + i]);
+        }
+        *out = sum;
     }
 }
 
@@ -229,6 +285,7 @@ pub(crate) fn exp<const FMA: bool>(x: &Lane) -> Lane {
         1.0 / 6.0,
         0.5,
     ];
+    keep_loop();
     let mut y = ZERO;
     for l in 0..LANES {
         let bounded = if x[l] > 709.0 { 709.0 } else { x[l] };
@@ -277,6 +334,18 @@ pub(crate) fn ln<const FMA: bool>(x: &Lane) -> Lane {
         y[l] = fma::<FMA>(e, LN2_HIGH, 2.0 * t + tail);
     }
     y
+}
+
+struct ExpOf<'a>(&'a mut [Lane]);
+
+impl Kernel for ExpOf<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for lane in self.0 {
+            *lane = exp::<FMA>(lane);
+        }
+    }
 }
 
 /// `G[j][k] = sum_r w_r a_jr b_kr`, row-major `rows x rows`, with `a`, `b` tile-major (`[tile][row]`).
@@ -377,17 +446,6 @@ impl Gram<'_> {
 mod tests {
     use super::*;
 
-    struct Exp<'a>(&'a mut [Lane]);
-    impl Kernel for Exp<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn run<const FMA: bool>(self) {
-            for lane in self.0 {
-                *lane = exp::<FMA>(lane);
-            }
-        }
-    }
-
     struct Ln<'a>(&'a mut [Lane]);
     impl Kernel for Ln<'_> {
         type Output = ();
@@ -425,7 +483,7 @@ mod tests {
                 .map(|i| std::array::from_fn(|l| -707.0 + 0.0442 * (i * LANES + l) as f64))
                 .collect();
             let mut values = points.clone();
-            level.run(Exp(&mut values));
+            level.exp(values.as_flattened_mut());
             for (x, y) in points.iter().flatten().zip(values.iter().flatten()) {
                 let expected = x.exp();
                 assert!(
@@ -433,13 +491,13 @@ mod tests {
                     "{level:?} exp({x}) = {y}, not {expected}"
                 );
             }
-            let mut ends = vec![
+            let mut ends = [
                 [-800.0; LANES],
                 [f64::NAN; LANES],
                 [800.0; LANES],
                 [0.0; LANES],
             ];
-            level.run(Exp(&mut ends));
+            level.exp(ends.as_flattened_mut());
             assert_eq!(ends[0][0], 0.0);
             assert!(ends[1][0].is_nan());
             assert!(ends[2][0].is_finite());

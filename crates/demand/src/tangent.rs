@@ -7,7 +7,8 @@
 use crate::linalg::{Factor, Matrix};
 use crate::market::{Choices, MarketView, share_jacobian};
 use crate::simd::{
-    self, HALF, Half, Kernel, LANES, Lane, ZERO, add_product, add_scaled, fma, fold_product,
+    self, HALF, Half, Kernel, LANES, Lane, ZERO, add_product, add_scaled, combine, fma,
+    fold_product,
 };
 use crate::supply::{Cells, Margins, Ownership};
 
@@ -225,7 +226,7 @@ impl ShareTangent<'_> {
         for t in 0..view.tiles() {
             let w = &view.weights[t];
             let p = &self.point.choices.p[t * n..(t + 1) * n];
-            mean_characteristics::<FMA>(view, p, &mut means);
+            combine::<FMA>(&p.iter().zip(view.x2.chunks_exact(view.k2)), &mut means);
             for (shift, (_, k, dim)) in shift.iter_mut().zip(&tastes) {
                 let z = view.node(t, *dim);
                 for l in 0..LANES {
@@ -261,17 +262,6 @@ fn tastes(directions: &[Direction]) -> Vec<(usize, usize, usize)> {
             _ => None,
         })
         .collect()
-}
-
-/// `sum_j s_j x_jk` of every agent of a tile.
-#[inline(always)]
-fn mean_characteristics<const FMA: bool>(view: &MarketView, p: &[Lane], means: &mut [Lane]) {
-    means.fill(ZERO);
-    for (j, p) in p.iter().enumerate() {
-        for (mean, x) in means.iter_mut().zip(&view.x2[j * view.k2..]) {
-            add_scaled::<FMA>(mean, p, *x);
-        }
-    }
 }
 
 /// `ds/d theta` with `delta` held.
@@ -495,57 +485,50 @@ impl MarginTangent<'_> {
         let slopes: Vec<bool> = (0..k2)
             .map(|k| (0..n).any(|j| view.x2_price[j * k2 + k] != 0.0))
             .collect();
-        let mut means = vec![ZERO; k2];
+        // What is summed over products, of all and of each maker's: one, characteristics, changes of delta.
+        let width = 1 + k2 + many;
+        let mut row = vec![0.0; n * width];
+        for (j, row) in row.chunks_exact_mut(width).enumerate() {
+            row[0] = 1.0;
+            row[1..=k2].copy_from_slice(&view.x2[j * k2..(j + 1) * k2]);
+            for (change, (d, _, _)) in row[1 + k2..].iter_mut().zip(&tastes) {
+                *change = self.d_delta[(j, *d)];
+            }
+        }
+        let members: Vec<Vec<(usize, f64)>> = (0..rows)
+            .map(|r| self.ownership.members(r).collect())
+            .collect();
+        let mut sums = vec![ZERO; width];
+        let mut owned = vec![ZERO; width];
+        let mut gains = vec![ZERO; n];
         let mut total = vec![ZERO; rows];
-        let mut owned = vec![ZERO; rows * k2];
-        let mut m = vec![ZERO; many];
         let mut d_total = vec![ZERO; rows * many];
-        let mut es = vec![ZERO; n];
         let mut level = vec![HALF; n];
         for t in 0..view.tiles() {
             let w = &view.weights[t];
             let p = &self.point.choices.p[t * n..(t + 1) * n];
             let alpha = &self.alpha[t * n..(t + 1) * n];
-            mean_characteristics::<FMA>(view, p, &mut means);
-            m.fill(ZERO);
-            d_total.fill(ZERO);
-            total.fill(ZERO);
-            owned.fill(ZERO);
-            for j in 0..n {
-                for l in 0..LANES {
-                    es[j][l] = self.eta[j] * p[j][l];
-                }
-                let change = &self.d_delta.data[j * count..(j + 1) * count];
-                for (m, (d, _, _)) in m.iter_mut().zip(&tastes) {
-                    add_scaled::<FMA>(m, &p[j], change[*d]);
-                }
-            }
-            for row in 0..rows {
-                for (k, share) in self.ownership.members(row) {
-                    add_scaled::<FMA>(&mut total[row], &es[k], share);
-                    for (owned, x) in owned[row * k2..(row + 1) * k2]
-                        .iter_mut()
-                        .zip(&view.x2[k * k2..])
-                    {
-                        add_scaled::<FMA>(owned, &es[k], share * x);
-                    }
-                    let change = &self.d_delta.data[k * count..(k + 1) * count];
-                    for (d_total, (d, _, _)) in d_total[row * many..(row + 1) * many]
-                        .iter_mut()
-                        .zip(&tastes)
-                    {
-                        add_scaled::<FMA>(d_total, &es[k], share * change[*d]);
-                    }
-                }
-            }
+            combine::<FMA>(&p.iter().zip(row.chunks_exact(width)), &mut sums);
+            let (means, m) = sums[1..].split_at_mut(k2);
             for (i, (_, k, dim)) in tastes.iter().enumerate() {
-                let z = view.node(t, *dim);
-                add_product::<FMA>(&mut m[i], z, &means[*k]);
-                for row in 0..rows {
-                    let d_total = &mut d_total[row * many + i];
-                    add_product::<FMA>(d_total, z, &owned[row * k2 + k]);
+                add_product::<FMA>(&mut m[i], view.node(t, *dim), &means[*k]);
+            }
+            for (r, members) in members.iter().enumerate() {
+                for (gain, (k, share)) in gains.iter_mut().zip(members) {
                     for l in 0..LANES {
-                        d_total[l] = fma::<FMA>(-m[i][l], total[row][l], d_total[l]);
+                        gain[l] = share * self.eta[*k] * p[*k][l];
+                    }
+                }
+                let of_product = |k: usize| &row[k * width..(k + 1) * width];
+                let each = members.iter().map(|(k, _)| of_product(*k));
+                combine::<FMA>(&gains.iter().zip(each), &mut owned);
+                total[r] = owned[0];
+                for (i, (_, k, dim)) in tastes.iter().enumerate() {
+                    let z = view.node(t, *dim);
+                    let d_total = &mut d_total[r * many + i];
+                    for l in 0..LANES {
+                        let moved = fma::<FMA>(z[l], owned[1 + k][l], owned[1 + k2 + i][l]);
+                        d_total[l] = fma::<FMA>(-m[i][l], total[r][l], moved);
                     }
                 }
             }

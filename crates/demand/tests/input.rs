@@ -55,6 +55,25 @@ fn shares_must_leave_an_outside_good() {
 }
 
 #[test]
+fn numbers_must_be_finite_everywhere() {
+    for column in ["x", "demand_instruments0"] {
+        let text = error(specification(), &changed(column, 30, f64::NAN));
+        assert!(text.contains("NaN") && text.contains(column), "{text}");
+    }
+    let agents = reference_columns("sim_agents.csv");
+    let mut nodes = agents.numbers("nodes0").unwrap().to_vec();
+    nodes[11] = f64::INFINITY;
+    let text = Problem::new(
+        specification(),
+        &products(),
+        Some(&agents.with("nodes0", nodes)),
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(text.contains("row 12") && text.contains("inf"), "{text}");
+}
+
+#[test]
 fn identifiers_and_columns_are_checked() {
     let mut ids = products().labels("product_ids").unwrap();
     ids[1] = ids[0].clone();

@@ -81,13 +81,7 @@ fn merger_of_cereal_makers() {
         firms,
         ..Counterfactual::default()
     };
-    let t = std::time::Instant::now();
     let merged = economy.equilibrium(&change, &Pricing::default()).unwrap();
-    println!(
-        "{:?} {:?}",
-        t.elapsed(),
-        merged.verdicts.iter().map(|v| v.evaluations).sum::<usize>()
-    );
     assert!(
         merged.verdicts.iter().all(Verdict::is_equilibrium),
         "{:?}",

@@ -86,7 +86,7 @@ proptest! {
             problem.invert(&p, &options).unwrap().0
         };
         let newton = by(Method::Newton);
-        for method in [Method::Contraction, Method::Squarem] {
+        for method in [Method::Contraction, Method::Squarem, Method::Anderson] {
             for (x, y) in by(method).iter().zip(&newton) {
                 prop_assert!((x - y).abs() < 1e-10, "{method:?} {x} {y}");
             }
@@ -123,90 +123,91 @@ proptest! {
     }
 }
 
-#[test]
-fn threads_change_no_bit_and_levels_little() {
-    let run = |threads: usize, level: Option<Level>| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            let specification = Specification {
-                linear: terms(&["1", "prices", "x"]),
-                random: terms(&["1", "prices", "x"]),
-                cost: terms(&["1", "x", "z"]),
-                level,
-                ..Specification::default()
-            };
-            let agents = reference_columns("sim_agents.csv");
-            let problem = Problem::new(
-                specification,
-                &reference_columns("sim_products.csv"),
-                Some(&agents),
-            )
-            .unwrap();
-            let start = Parameters {
-                sigma: Matrix::diagonal(&[0.5, 0.2, 0.5]),
-                rho: vec![0.3],
-                beta: vec![None, Some(-2.0), None],
-                ..Parameters::default()
-            };
-            let results = problem
-                .solve(
-                    &start,
-                    &Options {
-                        steps: Steps::One,
-                        ..Options::default()
-                    },
-                )
-                .unwrap();
-            let hold = Options {
-                steps: Steps::One,
-                optimiser: Optimiser::Hold,
-                ..Options::default()
-            };
-            let held = problem.solve(&start, &hold).unwrap();
-            let prices = held
-                .economy()
-                .equilibrium(&Counterfactual::default(), &Pricing::default())
-                .unwrap()
-                .prices;
-            (
-                results
-                    .estimates
-                    .iter()
-                    .map(|e| e.value)
-                    .collect::<Vec<_>>(),
-                held.delta,
-                held.gradient,
-                prices,
-            )
-        })
-    };
-    let one = run(1, None);
-    for threads in [2, 8] {
-        let other = run(threads, None);
-        let bits = |v: &[f64]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&one.0), bits(&other.0));
-        assert_eq!(bits(&one.1), bits(&other.1));
-        assert_eq!(bits(&one.3), bits(&other.3));
-    }
-    for level in [Level::Portable, Level::Avx2, Level::Avx512] {
-        let other = run(2, Some(level));
-        let far = |a: &[f64], b: &[f64]| {
-            a.iter()
-                .zip(b)
-                .map(|(a, b)| (a - b).abs() / a.abs().max(1.0))
-                .fold(0.0, f64::max)
+/// Estimates, `delta`, gradient and equilibrium prices on so many threads at a level.
+fn everything(threads: usize, level: Option<Level>, nested: bool) -> [Vec<f64>; 4] {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        let mut names = Names::default();
+        if !nested {
+            names.nest = "none".into();
+        }
+        let specification = Specification {
+            linear: terms(&["1", "prices", "x"]),
+            random: terms(&["1", "prices", "x"]),
+            cost: terms(&["1", "x", "z"]),
+            level,
+            names,
+            ..Specification::default()
         };
-        assert!(
-            far(&one.1, &other.1) < 1e-9 && far(&one.3, &other.3) < 1e-9,
-            "{level:?}"
-        );
-        assert!(
-            far(&one.2, &other.2) < 1e-9,
-            "{level:?} {:e}",
-            far(&one.2, &other.2)
-        );
+        let agents = reference_columns("sim_agents.csv");
+        let problem = Problem::new(
+            specification,
+            &reference_columns("sim_products.csv"),
+            Some(&agents),
+        )
+        .unwrap();
+        let start = Parameters {
+            sigma: Matrix::diagonal(&[0.5, 0.2, 0.5]),
+            rho: if nested { vec![0.3] } else { Vec::new() },
+            beta: vec![None, Some(-2.0), None],
+            ..Parameters::default()
+        };
+        let one = Options {
+            steps: Steps::One,
+            ..Options::default()
+        };
+        let hold = Options {
+            optimiser: Optimiser::Hold,
+            ..one.clone()
+        };
+        let results = problem.solve(&start, &one).unwrap();
+        let held = problem.solve(&start, &hold).unwrap();
+        let outcome = held
+            .economy()
+            .equilibrium(&Counterfactual::default(), &Pricing::default())
+            .unwrap();
+        [
+            results.estimates.iter().map(|e| e.value).collect(),
+            held.delta,
+            held.gradient,
+            outcome.prices,
+        ]
+    })
+}
+
+#[test]
+fn threads_change_no_bit() {
+    for nested in [false, true] {
+        for level in [None, Some(Level::Portable)] {
+            let bits = |threads| {
+                everything(threads, level, nested)
+                    .map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+            };
+            let one = bits(1);
+            for threads in [2, 8] {
+                assert_eq!(one, bits(threads), "{threads} threads, {level:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn levels_change_little() {
+    for nested in [false, true] {
+        let [_, delta, gradient, prices] = everything(2, None, nested);
+        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+            let other = everything(2, Some(level), nested);
+            for (a, b) in [&delta, &gradient, &prices].into_iter().zip(&other[1..]) {
+                let far = a
+                    .iter()
+                    .zip(b)
+                    .map(|(a, b)| (a - b).abs() / a.abs().max(1.0))
+                    .fold(0.0, f64::max);
+                assert!(far < 1e-9, "{level:?}, nested {nested}: {far:e}");
+            }
+        }
     }
 }

@@ -1,0 +1,158 @@
+//! Anderson's acceleration of fixed points (Walker and Ni 2011, type II).
+//!
+//! Of the last changes `f = G(x) - x`, that combination is sought which cancels best; the same combination of the points themselves is the
+//! next one. Products of differences are kept, so that a step costs as many dot products as there are differences, and nothing is allocated.
+
+use crate::linalg::dot;
+
+/// Differences that are remembered at most.
+const MOST: usize = 8;
+
+/// Points and changes of the last steps.
+pub(crate) struct Anderson {
+    memory: usize,
+    n: usize,
+    /// Steps since the last reset.
+    steps: usize,
+    x: Vec<f64>,
+    f: Vec<f64>,
+    /// Differences of changes, and of points plus changes; a ring of `memory` rows.
+    df: Vec<f64>,
+    dg: Vec<f64>,
+    /// Their products `df_a . df_b`.
+    normal: [[f64; MOST]; MOST],
+}
+
+impl Anderson {
+    /// For `n` numbers with so many differences; with none the plain fixed point.
+    pub fn new(n: usize, memory: usize) -> Self {
+        let memory = memory.min(MOST);
+        Self {
+            memory,
+            n,
+            steps: 0,
+            x: vec![0.0; n],
+            f: vec![0.0; n],
+            df: vec![0.0; n * memory],
+            dg: vec![0.0; n * memory],
+            normal: [[0.0; MOST]; MOST],
+        }
+    }
+
+    /// Forgets what was.
+    pub fn reset(&mut self) {
+        self.steps = 0;
+    }
+
+    /// The next point from `x` and its change, into `out`.
+    pub fn step(&mut self, x: &[f64], change: &[f64], out: &mut [f64]) {
+        let n = self.n;
+        for j in 0..n {
+            out[j] = x[j] + change[j];
+        }
+        if self.memory == 0 {
+            return;
+        }
+        if self.steps > 0 {
+            let slot = (self.steps - 1) % self.memory;
+            for j in 0..n {
+                let d = change[j] - self.f[j];
+                self.df[slot * n + j] = d;
+                self.dg[slot * n + j] = x[j] - self.x[j] + d;
+            }
+        }
+        self.x.copy_from_slice(x);
+        self.f.copy_from_slice(change);
+        self.steps += 1;
+        let m = (self.steps - 1).min(self.memory);
+        if m == 0 {
+            return;
+        }
+        let row = |a: usize| &self.df[a * n..(a + 1) * n];
+        let slot = (self.steps - 2) % self.memory;
+        let mut weights = [0.0; MOST];
+        for a in 0..m {
+            let product = dot(row(a), row(slot));
+            self.normal[a][slot] = product;
+            self.normal[slot][a] = product;
+            weights[a] = dot(row(a), change);
+        }
+        if !solve(&self.normal, m, &mut weights) {
+            // Differences that say nothing sound: from here on anew.
+            self.steps = 1;
+            return;
+        }
+        for (a, weight) in weights[..m].iter().enumerate() {
+            for (o, d) in out.iter_mut().zip(&self.dg[a * n..(a + 1) * n]) {
+                *o -= weight * d;
+            }
+        }
+    }
+}
+
+/// Solves the leading `m x m` part by Cholesky; `false` when that cannot be done or the answer is enormous.
+fn solve(normal: &[[f64; MOST]; MOST], m: usize, x: &mut [f64; MOST]) -> bool {
+    let mut l = *normal;
+    for a in 0..m {
+        // A little of the diagonal keeps nearly parallel differences from blowing the combination up.
+        let mut pivot = l[a][a] * (1.0 + 1e-10);
+        for k in 0..a {
+            pivot -= l[a][k] * l[a][k];
+        }
+        if !(pivot > 0.0) {
+            return false;
+        }
+        let pivot = pivot.sqrt();
+        l[a][a] = pivot;
+        for b in a + 1..m {
+            let mut value = l[b][a];
+            for k in 0..a {
+                value -= l[b][k] * l[a][k];
+            }
+            l[b][a] = value / pivot;
+        }
+    }
+    for a in 0..m {
+        for k in 0..a {
+            x[a] -= l[a][k] * x[k];
+        }
+        x[a] /= l[a][a];
+    }
+    for a in (0..m).rev() {
+        for k in a + 1..m {
+            x[a] -= l[k][a] * x[k];
+        }
+        x[a] /= l[a][a];
+    }
+    x[..m].iter().all(|g| g.abs() <= 1e4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A linear map is solved in as many steps as it has dimensions, and one more.
+    #[test]
+    fn linear_maps_end_after_as_many_steps_as_dimensions() {
+        let map = |x: &[f64]| {
+            vec![
+                0.9 * x[0] + 0.05 * x[1] + 1.0,
+                0.1 * x[0] - 0.8 * x[1] + 2.0,
+            ]
+        };
+        let mut x = vec![0.0; 2];
+        let mut anderson = Anderson::new(2, 5);
+        let mut next = vec![0.0; 2];
+        for _ in 0..4 {
+            let change: Vec<f64> = map(&x).iter().zip(&x).map(|(g, x)| g - x).collect();
+            anderson.step(&x, &change, &mut next);
+            x.copy_from_slice(&next);
+        }
+        let left = map(&x)
+            .iter()
+            .zip(&x)
+            .map(|(g, x)| (g - x).abs())
+            .sum::<f64>();
+        assert!(left < 1e-8, "{left:e}");
+    }
+}

@@ -1,0 +1,238 @@
+//! Prices in equilibrium under a change of the world, costs that prices imply, pass-through.
+
+use super::{Counterfactual, Economy, Outcome};
+use crate::error::Error;
+use crate::linalg::{Factor, Matrix};
+use crate::price::{Game, Pricing, Terms, Verdict};
+use crate::supply::{Margins, Ownership};
+
+impl Economy<'_> {
+    fn ownership(&self, m: usize, change: &Counterfactual) -> Ownership {
+        if change.firms.is_empty() {
+            return self.problem.markets[m].ownership.clone();
+        }
+        let rows = self.problem.markets[m].rows.clone();
+        let mut codes = std::collections::BTreeMap::new();
+        let firms: Vec<u32> = change.firms[rows.clone()]
+            .iter()
+            .map(|f| {
+                let next = codes.len() as u32;
+                *codes.entry(f.as_str()).or_insert(next)
+            })
+            .collect();
+        Ownership::from_firms(&firms, &self.problem.equals[rows])
+    }
+
+    fn terms(&self, m: usize, change: &Counterfactual) -> Terms {
+        Terms {
+            ad_valorem: self.part(&change.ad_valorem, m).to_vec(),
+            specific: self.part(&change.specific, m).to_vec(),
+            floor: self.part(&change.floor, m).to_vec(),
+            ceiling: self.part(&change.ceiling, m).to_vec(),
+            notch: self.part(&change.notch, m).to_vec(),
+            present: self.part(&change.present, m).to_vec(),
+        }
+    }
+
+    /// Marginal costs that the problem's prices imply under makers and wedges:
+    /// `c = (p - s)/(1 + v) - n`, `n` from `phi s + M n = 0`.
+    pub fn implied_costs(&self, change: &Counterfactual) -> Vec<f64> {
+        self.by_market(|m| {
+            let (market, choices, alpha) = self.choices(m, self.own_prices(m));
+            let ownership = self.ownership(m, change);
+            let margins = Margins::new(&market.view, &choices, &alpha, &market.lambda, &ownership);
+            let terms = self.terms(m, change);
+            let n = choices.shares.len();
+            let wedge = |values: &[f64], j: usize| values.get(j).copied().unwrap_or(0.0);
+            let scaled: Vec<f64> = (0..n)
+                .map(|j| choices.shares[j] / (1.0 + wedge(&terms.ad_valorem, j)))
+                .collect();
+            let margin = margins.markups(&scaled);
+            (0..n)
+                .map(|j| {
+                    (self.own_prices(m)[j] - wedge(&terms.specific, j))
+                        / (1.0 + wedge(&terms.ad_valorem, j))
+                        - margin[j]
+                })
+                .collect::<Vec<f64>>()
+        })
+        .concat()
+    }
+
+    fn check(&self, change: &Counterfactual) -> Result<(), Error> {
+        let n = self.problem.products();
+        let mut defects = Vec::new();
+        let lengths = [
+            ("firms", change.firms.len()),
+            ("costs", change.costs.len()),
+            ("ad_valorem", change.ad_valorem.len()),
+            ("specific", change.specific.len()),
+            ("floor", change.floor.len()),
+            ("ceiling", change.ceiling.len()),
+            ("notch", change.notch.len()),
+            ("present", change.present.len()),
+        ];
+        for (what, length) in lengths {
+            if length != 0 && length != n {
+                defects.push(crate::Defect::new(
+                    what,
+                    format!("has {length} values for {n} products"),
+                ));
+            }
+        }
+        if self.costs.is_empty() && change.costs.is_empty() {
+            defects.push(crate::Defect::new(
+                "costs",
+                "are not known; give them or estimate a supply side",
+            ));
+        }
+        for (j, v) in change.ad_valorem.iter().enumerate() {
+            if !(*v > -1.0 && v.is_finite()) {
+                defects.push(crate::Defect::new(
+                    format!(
+                        "ad_valorem, product {}",
+                        self.problem.products.get(j).map_or("", String::as_str)
+                    ),
+                    format!("{v} leaves no producer price; more than -1 expected"),
+                ));
+            }
+        }
+        for j in 0..change.floor.len().min(change.ceiling.len()) {
+            if change.floor[j] > change.ceiling[j] {
+                defects.push(crate::Defect::new(
+                    format!(
+                        "floor, product {}",
+                        self.problem.products.get(j).map_or("", String::as_str)
+                    ),
+                    format!(
+                        "{} stands above the ceiling {}",
+                        change.floor[j], change.ceiling[j]
+                    ),
+                ));
+            }
+        }
+        if defects.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(defects))
+        }
+    }
+
+    /// Prices and shares in equilibrium under a change, from the problem's prices.
+    ///
+    /// # Errors
+    /// Vectors of another length than the problem has products, costs that are not known.
+    pub fn equilibrium(
+        &self,
+        change: &Counterfactual,
+        options: &Pricing,
+    ) -> Result<Outcome, Error> {
+        self.equilibrium_from(&self.problem.prices, change, options)
+    }
+
+    /// [`Self::equilibrium`] from other prices.
+    ///
+    /// # Errors
+    /// As [`Self::equilibrium`].
+    pub fn equilibrium_from(
+        &self,
+        start: &[f64],
+        change: &Counterfactual,
+        options: &Pricing,
+    ) -> Result<Outcome, Error> {
+        self.check(change)?;
+        let costs = if change.costs.is_empty() {
+            &self.costs
+        } else {
+            &change.costs
+        };
+        let solved = self.by_market(|m| {
+            let market = self.priced(m);
+            let ownership = self.ownership(m, change);
+            let terms = self.terms(m, change);
+            let mut game = Game::new(&market, &ownership, self.part(costs, m), &terms);
+            let mut prices = self.part(start, m).to_vec();
+            let verdict = game.solve(&mut prices, options);
+            let shares = game.shares(&prices);
+            (prices, shares, verdict)
+        });
+        let mut out = Outcome::default();
+        for (prices, shares, verdict) in solved {
+            out.prices.extend(prices);
+            out.shares.extend(shares);
+            out.verdicts.push(verdict);
+        }
+        Ok(out)
+    }
+
+    /// First- and second-order conditions at the problem's own prices.
+    ///
+    /// # Errors
+    /// As [`Self::equilibrium`].
+    pub fn verdicts(&self, change: &Counterfactual) -> Result<Vec<Verdict>, Error> {
+        self.check(change)?;
+        let costs = if change.costs.is_empty() {
+            &self.costs
+        } else {
+            &change.costs
+        };
+        Ok(self.by_market(|m| {
+            let market = self.priced(m);
+            let ownership = self.ownership(m, change);
+            Game::new(
+                &market,
+                &ownership,
+                self.part(costs, m),
+                &self.terms(m, change),
+            )
+            .judge(self.own_prices(m), true)
+        }))
+    }
+
+    /// `dp_j/dc_k`: how prices follow costs, one matrix a market, at the problem's prices.
+    ///
+    /// # Errors
+    /// As [`Self::equilibrium`].
+    pub fn pass_through(&self, change: &Counterfactual) -> Result<Vec<Matrix>, Error> {
+        self.check(change)?;
+        let costs = if change.costs.is_empty() {
+            &self.costs
+        } else {
+            &change.costs
+        };
+        Ok(self.by_market(|m| {
+            let (market, choices, alpha) = self.choices(m, self.own_prices(m));
+            let ownership = self.ownership(m, change);
+            let n = choices.shares.len();
+            let mut game = Game::new(
+                &market,
+                &ownership,
+                self.part(costs, m),
+                &self.terms(m, change),
+            );
+            let jacobian = game.jacobian(self.own_prices(m));
+            // dF/dc = -M diag(phi) (1 + v) = -M, so dp/dc = (dF/dp)^-1 M.
+            let slopes = self.share_derivatives(m, &market, &choices, &alpha);
+            let mut rhs = Matrix::zeros(n, n);
+            for j in 0..n {
+                for (k, share) in ownership.members(ownership.row[j] as usize) {
+                    rhs[(j, k)] = share * slopes[(k, j)];
+                }
+                // One of several equal makers gains from the whole of its own product's slope.
+                if ownership.kappa(j, j) < 1.0 {
+                    let sums = crate::supply::weighted_sums(
+                        &market.view,
+                        &crate::supply::sloped_shares(&choices, &alpha),
+                    );
+                    let own = sums[j] / market.lambda[j];
+                    rhs[(j, j)] = own + ownership.kappa(j, j) * (slopes[(j, j)] - own);
+                }
+            }
+            match Factor::new(n, &jacobian.data) {
+                Some(factor) => factor.solve_columns(&mut rhs),
+                None => rhs.data.fill(f64::NAN),
+            }
+            rhs
+        }))
+    }
+}

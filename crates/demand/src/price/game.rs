@@ -1,0 +1,605 @@
+//! The makers' game in one market: fixed point, Newton, second-order conditions, other local optima.
+
+use super::pass::{Pass, Sums};
+use super::{Notch, PricedMarket, Pricing, Terms, Verdict};
+use crate::accelerate::Anderson;
+use crate::linalg::{Factor, Matrix, spectral_radius, symmetric_eigenvalues};
+use crate::simd::{self, Gram, HALF, Half, Lane, Lanes, add_scaled};
+use crate::supply::{Cells, Ownership};
+
+/// A market whose prices are to be found.
+pub(crate) struct Game<'a> {
+    pub market: &'a PricedMarket<'a>,
+    pub ownership: &'a Ownership,
+    cells: Cells,
+    /// `c~` and `phi`.
+    costs: Vec<f64>,
+    phi: Vec<f64>,
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+    present: Vec<bool>,
+    notch: Vec<Option<Notch>>,
+    /// Whether each product takes the bonus of its notch.
+    below: Vec<bool>,
+    bounded: bool,
+    evaluations: usize,
+    scratch: Vec<[Half; 3]>,
+    last: Last,
+}
+
+/// The last step of the fixed point and the regimes it was taken under: conditions at prices just found need no evaluation more.
+#[derive(Default)]
+struct Last {
+    prices: Vec<f64>,
+    below: Vec<bool>,
+    next: Vec<f64>,
+    gap: Vec<f64>,
+    shares: Vec<f64>,
+}
+
+fn or_default(values: &[f64], n: usize, default: f64) -> Vec<f64> {
+    if values.is_empty() {
+        vec![default; n]
+    } else {
+        values.to_vec()
+    }
+}
+
+impl<'a> Game<'a> {
+    /// `costs` are the producers' own.
+    pub fn new(
+        market: &'a PricedMarket<'a>,
+        ownership: &'a Ownership,
+        costs: &[f64],
+        terms: &Terms,
+    ) -> Self {
+        let n = costs.len();
+        let ad_valorem = or_default(&terms.ad_valorem, n, 0.0);
+        let specific = or_default(&terms.specific, n, 0.0);
+        let notch = if terms.notch.is_empty() {
+            vec![None; n]
+        } else {
+            terms.notch.clone()
+        };
+        let lower = or_default(&terms.floor, n, f64::NEG_INFINITY);
+        let upper = or_default(&terms.ceiling, n, f64::INFINITY);
+        Self {
+            cells: Cells::new(&market.view, ownership),
+            costs: (0..n)
+                .map(|j| (1.0 + ad_valorem[j]) * costs[j] + specific[j])
+                .collect(),
+            phi: ad_valorem.iter().map(|v| 1.0 / (1.0 + v)).collect(),
+            bounded: lower.iter().chain(&upper).any(|b| b.is_finite())
+                || notch.iter().any(Option::is_some),
+            lower,
+            upper,
+            present: if terms.present.is_empty() {
+                vec![true; n]
+            } else {
+                terms.present.clone()
+            },
+            below: vec![false; n],
+            notch,
+            evaluations: 0,
+            scratch: vec![[HALF; 3]; n],
+            last: Last::default(),
+            market,
+            ownership,
+        }
+    }
+
+    /// Cost, floor and ceiling in consumer prices under the regime that holds.
+    fn regime(&self, j: usize) -> (f64, f64, f64) {
+        match self.notch[j] {
+            Some(notch) if self.below[j] => (
+                self.costs[j] - notch.bonus,
+                self.lower[j],
+                self.upper[j].min(notch.ceiling - notch.bonus),
+            ),
+            // Just above the ceiling nothing is lost by being at it, but then the bonus would be paid.
+            Some(notch) => (
+                self.costs[j],
+                self.lower[j].max(notch.ceiling),
+                self.upper[j],
+            ),
+            None => (self.costs[j], self.lower[j], self.upper[j]),
+        }
+    }
+
+    fn margins(&self, prices: &[f64]) -> Vec<f64> {
+        (0..prices.len())
+            .map(|j| {
+                if self.present[j] {
+                    self.phi[j] * (prices[j] - self.regime(j).0)
+                } else {
+                    0.0
+                }
+            })
+            .collect()
+    }
+
+    fn sums(&mut self, prices: &[f64], margins: &[f64]) -> Sums {
+        let curved = self.market.at(prices);
+        let moved: Vec<f64> = if curved.is_some() {
+            Vec::new()
+        } else {
+            prices
+                .iter()
+                .zip(&self.market.base_prices)
+                .map(|(p, b)| p - b)
+                .collect()
+        };
+        let (u, alpha): (&[Lane], &[Lane]) = match &curved {
+            Some((u, alpha)) => (u, alpha),
+            None => (&self.market.base, &self.market.alpha),
+        };
+        self.evaluations += 1;
+        self.scratch.fill([HALF; 3]);
+        self.market.view.level.run(Pass {
+            market: self.market,
+            u,
+            alpha,
+            moved: &moved,
+            present: &self.present,
+            ownership: self.ownership,
+            cells: &self.cells,
+            margins,
+            out: &mut self.scratch,
+        });
+        let sum = |i: usize| {
+            self.scratch
+                .iter()
+                .map(|h| simd::sum_half(&h[i]))
+                .collect::<Vec<f64>>()
+        };
+        let slopes = sum(1)
+            .iter()
+            .zip(&self.market.lambda)
+            .map(|(a, l)| a / l)
+            .collect();
+        Sums {
+            shares: sum(0),
+            slopes,
+            cross: sum(2),
+        }
+    }
+
+    /// One step of the fixed point into `next`, with the condition `F / slopes` in `gap`.
+    fn step(&mut self, prices: &[f64], next: &mut [f64], gap: &mut [f64]) {
+        if self.last.prices == prices && self.last.below == self.below {
+            next.copy_from_slice(&self.last.next);
+            gap.copy_from_slice(&self.last.gap);
+            return;
+        }
+        let margins = self.margins(prices);
+        let sums = self.sums(prices, &margins);
+        for j in 0..prices.len() {
+            if !self.present[j] {
+                (next[j], gap[j]) = (prices[j], 0.0);
+                continue;
+            }
+            let (cost, low, high) = self.regime(j);
+            // Nobody left to react: the price is far too high, and halfway back to cost is a better guess than any.
+            let margin = if sums.slopes[j] == 0.0 {
+                0.5 * margins[j]
+            } else {
+                (sums.cross[j] - self.phi[j] * sums.shares[j]) / sums.slopes[j]
+            };
+            // A market that is all but taken at today's price gives an enormous markup: one step goes only so far.
+            let far = 2.0 * prices[j].abs().max(cost.abs()).max(1e-3);
+            let wanted = (cost + margin / self.phi[j]).clamp(prices[j] - far, prices[j] + far);
+            next[j] = wanted.clamp(low.min(high), high);
+            gap[j] = margins[j] - margin;
+        }
+        self.last.prices.clear();
+        self.last.prices.extend_from_slice(prices);
+        self.last.below.clone_from(&self.below);
+        self.last.next.clear();
+        self.last.next.extend_from_slice(next);
+        self.last.gap.clear();
+        self.last.gap.extend_from_slice(gap);
+        self.last.shares = sums.shares;
+    }
+
+    /// Market shares at prices.
+    pub fn shares(&mut self, prices: &[f64]) -> Vec<f64> {
+        let n = prices.len();
+        self.step(prices, &mut vec![0.0; n], &mut vec![0.0; n]);
+        self.last.shares.clone()
+    }
+
+    /// `F`, the derivative of each maker's profit by its own price.
+    fn condition(&mut self, prices: &[f64]) -> Vec<f64> {
+        let margins = self.margins(prices);
+        let sums = self.sums(prices, &margins);
+        (0..prices.len())
+            .map(|j| self.phi[j] * sums.shares[j] + sums.slopes[j] * margins[j] - sums.cross[j])
+            .collect()
+    }
+
+    /// Profit of the owner of each block of products.
+    fn profits(&mut self, prices: &[f64]) -> Vec<f64> {
+        let margins = self.margins(prices);
+        let sums = self.sums(prices, &margins);
+        self.ownership
+            .blocks()
+            .iter()
+            .map(|block| {
+                block
+                    .iter()
+                    .map(|j| margins[*j as usize] * sums.shares[*j as usize])
+                    .sum()
+            })
+            .collect()
+    }
+
+    /// Moves `prices` to a fixed point; only products in `who` move when given.
+    fn iterate(&mut self, prices: &mut [f64], options: &Pricing, who: Option<&[u32]>) -> bool {
+        let n = prices.len();
+        let (mut next, mut gap) = (vec![0.0; n], vec![0.0; n]);
+        let mut memory = Anderson::new(n, options.memory);
+        let mut accelerated = vec![0.0; n];
+        let mut change = vec![0.0; n];
+        let mut best = f64::INFINITY;
+        let mut since = 0;
+        let start = self.evaluations;
+        while self.evaluations - start < options.max_evaluations {
+            self.step(prices, &mut next, &mut gap);
+            if let Some(who) = who {
+                for j in 0..n {
+                    if who.binary_search(&(j as u32)).is_err() {
+                        next[j] = prices[j];
+                    }
+                }
+            }
+            for j in 0..n {
+                change[j] = next[j] - prices[j];
+            }
+            let worst = change
+                .iter()
+                .zip(&*prices)
+                .map(|(c, p)| c.abs() / p.abs().max(1.0))
+                .fold(
+                    0.0,
+                    |a: f64, b| if b.is_nan() { f64::NAN } else { a.max(b) },
+                );
+            // The last evaluation was at these very prices, so that its shares and conditions are theirs.
+            if worst <= options.tolerance {
+                return true;
+            }
+            if !worst.is_finite() {
+                return false;
+            }
+            if worst < 0.5 * best {
+                best = best.min(worst);
+                since = 0;
+            } else {
+                since += 1;
+            }
+            // Twenty steps without half of the error gone: a Newton step, or the end when rounding is all that is left.
+            if since >= 20 {
+                if worst < 1e3 * options.tolerance {
+                    prices.copy_from_slice(&next);
+                    return true;
+                }
+                memory.reset();
+                since = 0;
+                if who.is_none() && self.newton(prices, options) {
+                    return true;
+                }
+                if self.evaluations - start > options.max_evaluations / 2 {
+                    return false;
+                }
+                continue;
+            }
+            memory.step(prices, &change, &mut accelerated);
+            for j in 0..n {
+                let (_, low, high) = self.regime(j);
+                let moves = who.is_none_or(|w| w.binary_search(&(j as u32)).is_ok());
+                prices[j] = if accelerated[j].is_finite() && moves {
+                    accelerated[j].clamp(low.min(high), high)
+                } else {
+                    next[j]
+                };
+            }
+        }
+        false
+    }
+
+    /// Newton on `F` over prices that are not on a bound, with steps halved until the condition improves.
+    fn newton(&mut self, prices: &mut [f64], options: &Pricing) -> bool {
+        let n = prices.len();
+        let (mut next, mut gap) = (vec![0.0; n], vec![0.0; n]);
+        for _ in 0..50 {
+            self.step(prices, &mut next, &mut gap);
+            let free: Vec<usize> = (0..n)
+                .filter(|j| {
+                    let (_, low, high) = self.regime(*j);
+                    self.present[*j]
+                        && !((next[*j] <= low || next[*j] >= high) && next[*j] == prices[*j])
+                })
+                .collect();
+            let worst = |gap: &[f64], p: &[f64]| {
+                free.iter()
+                    .map(|j| gap[*j].abs() / p[*j].abs().max(1.0))
+                    .fold(0.0, f64::max)
+            };
+            let now = worst(&gap, prices);
+            if now <= options.tolerance.max(1e-13) {
+                return true;
+            }
+            let f = self.condition(prices);
+            let jacobian = self.jacobian(prices);
+            let mut reduced = Matrix::zeros(free.len(), free.len());
+            for (a, j) in free.iter().enumerate() {
+                for (b, k) in free.iter().enumerate() {
+                    reduced[(a, b)] = jacobian[(*j, *k)];
+                }
+            }
+            let Some(factor) = Factor::new(free.len(), &reduced.data) else {
+                return false;
+            };
+            let mut step: Vec<f64> = free.iter().map(|j| -f[*j]).collect();
+            factor.solve(&mut step);
+            let mut scale = 1.0;
+            let mut improved = false;
+            while scale > 1e-4 {
+                let mut trial = prices.to_vec();
+                for (a, j) in free.iter().enumerate() {
+                    let (_, low, high) = self.regime(*j);
+                    trial[*j] = (prices[*j] + scale * step[a]).clamp(low.min(high), high);
+                }
+                self.step(&trial, &mut next, &mut gap);
+                let reached = worst(&gap, &trial);
+                if reached < now {
+                    prices.copy_from_slice(&trial);
+                    improved = true;
+                    break;
+                }
+                scale *= 0.5;
+            }
+            if !improved {
+                return now < 1e-10;
+            }
+        }
+        false
+    }
+
+    /// `dF_j/dp_l` of the market: analytic for utilities linear in the price without nests, else by central differences of `F`.
+    pub fn jacobian(&mut self, prices: &[f64]) -> Matrix {
+        let n = prices.len();
+        if !self.market.is_linear() || self.market.view.nested() {
+            let mut out = Matrix::zeros(n, n);
+            let offered: Vec<usize> = (0..n).filter(|l| self.present[*l]).collect();
+            for l in offered {
+                let h = 1e-5 * prices[l].abs().max(0.1);
+                let (mut up, mut down) = (prices.to_vec(), prices.to_vec());
+                up[l] += h;
+                down[l] -= h;
+                let (up, down) = (self.condition(&up), self.condition(&down));
+                for j in 0..n {
+                    out[(j, l)] = (up[j] - down[j]) / (2.0 * h);
+                }
+            }
+            return out;
+        }
+        self.analytic(prices, false)
+    }
+
+    /// The Hessian terms; `maker` gives each maker's own second derivatives, in which one of `n` equal makers moves alone.
+    fn analytic(&self, prices: &[f64], maker: bool) -> Matrix {
+        let n = prices.len();
+        let view = &self.market.view;
+        let margins = self.margins(prices);
+        let (choices, alpha) = self.market.choices(prices, &[], &self.present);
+        let a = crate::supply::sloped_shares(&choices, &alpha);
+        let rows = self.ownership.rows();
+        let mut totals = Lanes::zeros(view.tiles() * rows);
+        for t in 0..view.tiles() {
+            for row in 0..rows {
+                for (k, share) in self.ownership.members(row) {
+                    add_scaled::<false>(
+                        &mut totals[t * rows + row],
+                        &choices.p[t * n + k],
+                        share * margins[k],
+                    );
+                }
+            }
+        }
+        let total = |i: usize| &totals[i / n * rows + self.ownership.row[i % n] as usize];
+        let with_total = Lanes::from_fn(a.len(), |i| {
+            let t = total(i);
+            std::array::from_fn(|l| a[i][l] * t[l])
+        });
+        let gram = |x: &[Lane], y: &[Lane], symmetric: bool| {
+            let mut out = vec![0.0; n * n];
+            Gram {
+                rows: n,
+                a: x,
+                b: y,
+                w: view.weights,
+                symmetric,
+                out: &mut out,
+            }
+            .at(view.level);
+            out
+        };
+        let (g1, g2, g3) = (
+            gram(&a, &a, true),
+            gram(&with_total, &a, false),
+            gram(&choices.p, &a, false),
+        );
+        let slopes = crate::supply::weighted_sums(view, &a);
+        let second = Lanes::from_fn(a.len(), |i| {
+            let t = total(i);
+            std::array::from_fn(|l| alpha[i][l] * a[i][l] * (margins[i % n] - t[l]))
+        });
+        let second = crate::supply::weighted_sums(view, &second);
+        let mut out = Matrix::zeros(n, n);
+        for j in 0..n {
+            let mut kappa = vec![0.0; n];
+            for (k, share) in self.ownership.members(self.ownership.row[j] as usize) {
+                kappa[k] = share;
+            }
+            let own = if maker { kappa[j] } else { 1.0 };
+            for l in 0..n {
+                let jl = j * n + l;
+                // The first bracket moves every product's denominator, the second only what the maker owns.
+                let rivals = if maker { kappa[l].min(own) } else { 1.0 };
+                let lj = l * n + j;
+                out[(j, l)] = -rivals * (self.phi[j] * g3[jl] + margins[j] * g1[jl] - 2.0 * g2[jl])
+                    - kappa[l] * (self.phi[l] * g3[lj] + margins[l] * g1[jl]);
+            }
+            out[(j, j)] += 2.0 * self.phi[j] * slopes[j] + second[j];
+        }
+        out
+    }
+
+    /// Solves from `prices`; with bounds, notches or on request compares other local optima of each maker.
+    pub fn solve(&mut self, prices: &mut [f64], options: &Pricing) -> Verdict {
+        for j in 0..prices.len() {
+            if let Some(notch) = self.notch[j] {
+                self.below[j] = prices[j] + notch.bonus <= notch.ceiling;
+            }
+            let (cost, low, high) = self.regime(j);
+            prices[j] = prices[j].max(cost).clamp(low.min(high), high);
+        }
+        let mut converged = self.iterate(prices, options, None);
+        let mut cycles = false;
+        if self.bounded || options.search {
+            cycles = true;
+            // Rounds of better responses; as many as there are makers, twice over, is long for a game that settles.
+            for _ in 0..2 * self.ownership.blocks().len().max(5) {
+                if !self.better_response(prices, options) {
+                    cycles = false;
+                    break;
+                }
+                converged = self.iterate(prices, options, None);
+            }
+        }
+        let mut verdict = self.judge(prices, options.check);
+        verdict.converged &= converged;
+        verdict.cycles = cycles;
+        verdict
+    }
+
+    /// Lets every maker look at other local optima, rivals' prices held; moves to the first that pays better. `false` when none does.
+    fn better_response(&mut self, prices: &mut [f64], options: &Pricing) -> bool {
+        let blocks = self.ownership.blocks().to_vec();
+        let now = self.profits(prices);
+        for (b, block) in blocks.iter().enumerate() {
+            let held = self.below.clone();
+            let mut starts: Vec<(Vec<f64>, Vec<bool>)> = Vec::new();
+            // All prices of the maker low or high, then each product across its notch or on its other side.
+            for factor in [0.2, 3.0] {
+                let mut start = prices.to_vec();
+                for j in block {
+                    let j = *j as usize;
+                    let (cost, _, _) = self.regime(j);
+                    start[j] = cost + factor * (prices[j] - cost).abs().max(0.1 * cost.abs());
+                }
+                starts.push((start, held.clone()));
+            }
+            for j in block {
+                let j = *j as usize;
+                if self.notch[j].is_some() {
+                    let mut below = held.clone();
+                    below[j] = !below[j];
+                    starts.push((prices.to_vec(), below));
+                }
+                for bound in [self.lower[j], self.upper[j]] {
+                    if bound.is_finite() {
+                        let mut start = prices.to_vec();
+                        start[j] = bound;
+                        starts.push((start, held.clone()));
+                    }
+                }
+            }
+            for (mut start, below) in starts {
+                self.below = below;
+                for j in block {
+                    let (_, low, high) = self.regime(*j as usize);
+                    start[*j as usize] = start[*j as usize].clamp(low.min(high), high);
+                }
+                if self.iterate(&mut start, options, Some(block)) {
+                    let profit = self.profits(&start)[b];
+                    if profit > now[b] + 1e-9 * now[b].abs().max(1e-12) {
+                        prices.copy_from_slice(&start);
+                        return true;
+                    }
+                }
+            }
+            self.below = held;
+        }
+        false
+    }
+
+    /// First- and second-order conditions at given prices.
+    pub fn judge(&mut self, prices: &[f64], check: bool) -> Verdict {
+        let n = prices.len();
+        let (mut next, mut gap) = (vec![0.0; n], vec![0.0; n]);
+        self.step(prices, &mut next, &mut gap);
+        let mut verdict = Verdict {
+            spectral_radius: f64::NAN,
+            ..Verdict::default()
+        };
+        for j in (0..n).filter(|j| self.present[*j]) {
+            let (_, low, high) = self.regime(j);
+            // Projection has the last word on a bound: moving off it would not pay.
+            let on = (prices[j] <= low && next[j] <= low) || (prices[j] >= high && next[j] >= high);
+            if on {
+                verdict.bound.push(j);
+            } else {
+                let error = gap[j].abs();
+                verdict.first_order = if error.is_nan() {
+                    f64::NAN
+                } else {
+                    verdict.first_order.max(error)
+                };
+            }
+        }
+        let scale = prices.iter().fold(1.0_f64, |a, p| a.max(p.abs()));
+        verdict.converged = verdict.first_order <= 1e-8 * scale;
+        if check {
+            let jacobian = self.jacobian(prices);
+            let own = if self.market.is_linear() && !self.market.view.nested() {
+                self.analytic(prices, true)
+            } else {
+                jacobian.clone()
+            };
+            let free =
+                |j: &&u32| self.present[**j as usize] && !verdict.bound.contains(&(**j as usize));
+            let mut not_maxima = Vec::new();
+            for block in self.ownership.blocks() {
+                let members: Vec<usize> = block.iter().filter(free).map(|j| *j as usize).collect();
+                let mut h = Matrix::zeros(members.len(), members.len());
+                for (a, j) in members.iter().enumerate() {
+                    for (b, k) in members.iter().enumerate() {
+                        h[(a, b)] = f64::midpoint(own[(*j, *k)], own[(*k, *j)]);
+                    }
+                }
+                let largest = symmetric_eigenvalues(&h).and_then(|v| v.last().copied());
+                if members.is_empty() || largest.is_some_and(|v| v < 0.0) {
+                    continue;
+                }
+                not_maxima.extend(members);
+            }
+            verdict.not_maxima = not_maxima;
+            let margins = self.margins(prices);
+            let sums = self.sums(prices, &margins);
+            let members: Vec<usize> = (0..n)
+                .filter(|j| self.present[*j] && !verdict.bound.contains(j))
+                .collect();
+            let mut map = Matrix::zeros(members.len(), members.len());
+            for (a, j) in members.iter().enumerate() {
+                for (b, k) in members.iter().enumerate() {
+                    let unit = if a == b { 1.0 } else { 0.0 };
+                    map[(a, b)] = unit - jacobian[(*j, *k)] / (self.phi[*j] * sums.slopes[*j]);
+                }
+            }
+            verdict.spectral_radius = spectral_radius(&map).unwrap_or(f64::NAN);
+        }
+        verdict.evaluations = self.evaluations;
+        verdict
+    }
+}
