@@ -6,7 +6,7 @@ project's data folder. Run by hand when facts change; nothing in the project nee
 pass its tests. Each mapping below is a rule of precedence or of translation, in the order of the tables.
 Estimates are not made here but by the program itself at load (crates/model/src/world/fill.rs).
 """
-import csv, os, re, sys
+import csv, math, os, re, sys
 from collections import defaultdict
 
 import rules
@@ -243,8 +243,10 @@ for r in rows("autos/ev_sales.csv"):
     if r["measure"] in ("sales", "stock") and r["vehicle_class"] in ("car", "van", "bus", "truck") and r["powertrain"] in ("BEV", "PHEV", "FCEV") and r["value"]:
         offer(5, [r["iso3"], r["year"], r["vehicle_class"], r["powertrain"], r["measure"], num(r["value"])] + tail(r, r["year"]),
               "registrations go before association figures, these before IEA")
-write("electrified", ["iso3", "year", "vehicle_class", "powertrain", "measure", "units"], [row for _, row in electrified.values()], 5)
-write("electrified_superseded", ["iso3", "year", "vehicle_class", "powertrain", "measure", "units", "why"], list(electrified_out.values()), 6)
+for r in rows("asean/brand_sales.csv"):
+    if r["brand"] == "TOTAL" and r["powertrain"] == "BEV" and r["source"].startswith("Open-EV") and r["period"] == "full year" and r["iso3"] in ISO and r["units"]:
+        offer(4, [r["iso3"], r["year"], "car", "BEV", "sales", num(r["units"])] + tail(r, r["year"], "registrations of cars, all brands"),
+              "registrations go before association figures, these before IEA")
 DENOMINATOR = {"THA": "all", "ISR": "all", "USA": "light_duty", "CAN": "light_duty", "MEX": "light_duty"}
 write("plugin_share", ["iso3", "year", "share", "denominator"],
       [[r["iso3"], r["year"], num(r["value"]), DENOMINATOR.get(r["iso3"], "passenger")] + tail(r, r["year"])
@@ -361,7 +363,6 @@ for entry in RECALLED_ORIGINS.replace("\n", ";").split(";"):
         for origin, per_cent in zip(words[1::2], words[2::2]):
             origins.append([words[0], str(BASE), "all", origin, repr(int(per_cent) / 100), str(BASE), "RECALLED_ORIGINS", "recalled", "order of magnitude from memory"])
 used_sources["RECALLED_ORIGINS"] = "Shares of makers by origin in markets without brand data, from memory, unchecked"
-write("origins", ["iso3", "year", "powertrain", "origin", "share"], origins, 4)
 
 # Makers: ownership groups as the sources give them; a group with badges of several origins makes one maker an origin
 GENERIC = {"JPN": "Japan", "CHN": "China", "KOR": "Korea", "EUR": "Europe", "USA": "the United States", "ASEAN": "ASEAN", "IND": "India", "other": "other countries"}
@@ -566,6 +567,81 @@ for year in sorted({r["year"] for r in model_rows}):
               [year, key_of(model_rows[0]["source"]), "estimate", "models of at least 20 registrations"])
 write("brand_sales", COLUMNS, list(brand_rows.values()), 5)
 
+# Earlier years of origins: countries and years whose list of brands is complete, summed by origin of the badge
+BADGE = {row[0]: row[2] for row in makers.values()}
+listed_brands = defaultdict(dict)
+for (iso3, year, maker, name, power), row in brand_rows.items():
+    listed_brands[iso3, int(year), power].setdefault(maker, 0.0)
+    listed_brands[iso3, int(year), power][maker] += float(row[6])
+complete = {key for key, units in listed_brands.items() if "ALL" in units and sum(units.values()) - units["ALL"] > .97 * units["ALL"]}
+for iso3, year, power in sorted(complete):
+    if year >= BASE or power not in ("all", "BEV"):
+        continue
+    units = {m: u for m, u in listed_brands[iso3, year, power].items() if m != "ALL"}
+    share, total = defaultdict(float), sum(units.values())
+    for m, u in units.items():
+        share[BADGE[m]] += u / total
+    first = next(row for key, row in brand_rows.items() if key[0] == iso3 and key[1] == str(year) and key[4] == power and key[2] != "ALL")
+    if share["other"] < .25:
+        for origin, value in sorted(share.items()):
+            origins.append([iso3, str(year), power, origin, repr(round(value, 6)), str(year), first[-3], "estimate", "brands of the country summed by origin of the badge"])
+# Thailand 2022 by origin alone
+for r in rows("autos/groups_sales.csv"):
+    if r["scope"] == "THA" and r["year"] == "2022" and r["maker_group"] == "ALL":
+        origins.append(["THA", "2022", "all", r["origin"], num(r["share"]), "2022", key_of(r["source"]), basis_of(r["basis"]), "what is not listed is other"])
+write("origins", ["iso3", "year", "powertrain", "origin", "share"], origins, 4)
+
+# Entry: events over maker-years at risk where lists of brands of two following years are complete.
+# Launch: a maker present (100 vehicles the year before) whose battery-electric sales rise above 10 vehicles and 0.2 % of its sales.
+# Arrival: a Chinese maker that sells 100 vehicles or more in some country abroad comes to sell 20 in a country where it sold fewer.
+# Ranges are 95 % of a Poisson count (square-root rule); lists that lump small brands hide some events, so hazards are a little low.
+launches, arrivals, growth = defaultdict(lambda: [0, 0]), [0, 0], []
+known_abroad = {year: {m for (iso3, y, power), units in listed_brands.items() if power == "all" and y <= year and iso3 != "CHN" for m, u in units.items() if u >= 100 and BADGE.get(m) == "CHN" and m != "CHN"}
+                for year in range(2018, BASE + 1)}
+for iso3, year, power in sorted(complete):
+    before = (iso3, year - 1, "all")
+    if power != "all" or before not in complete:
+        continue
+    now, old = listed_brands[iso3, year, "all"], listed_brands[before]
+    for m in known_abroad[year]:
+        if old.get(m, 0) < 20:
+            arrivals[0] += now.get(m, 0) >= 20
+            arrivals[1] += 1
+    if (iso3, year, "BEV") in complete and (iso3, year - 1, "BEV") in complete:
+        electric, old_electric = listed_brands[iso3, year, "BEV"], listed_brands[iso3, year - 1, "BEV"]
+        for m, units in old.items():
+            if m != "ALL" and m not in GENERIC and units >= 100 and old_electric.get(m, 0) < max(10, .002 * units):
+                event = electric.get(m, 0) >= max(10, .002 * now.get(m, 0))
+                for group in (BADGE[m], "other"):
+                    launches[group][0] += event
+                    launches[group][1] += 1
+                later = listed_brands.get((iso3, year + 2, "BEV"), {})
+                if event and later.get(m, 0) > 0:
+                    growth.append(math.log(electric[m] / electric["ALL"] / (later[m] / later["ALL"])))
+
+
+def hazard(path, events, exposure, what):
+    low, high = max(0.0, events ** .5 - .98) ** 2 / exposure, ((events + 1) ** .5 + .98) ** 2 / exposure
+    return [path, repr(round(events / exposure, 4)), "1/year", repr(round(low, 4)), repr(round(min(1.0, high), 4)), str(BASE), "KYOSO_ENTRY", "estimate", f"{what}: {events} events in {exposure} maker-years"]
+
+
+growth.sort()
+middle = min(0.0, growth[len(growth) // 2])
+entry = [hazard(f"entry.bev_launch.{origin}", *launches[origin], "a maker present brings battery-electric cars" + (", all origins" if origin == "other" else ""))
+         for origin in sorted(launches) if launches[origin][1] >= 10]
+entry.append(hazard("entry.arrival.CHN", *arrivals, "a Chinese maker known abroad comes to a further country"))
+entry.append(["entry.chinese_pace", "1", "factor", "0.3", "3", str(BASE), "KYOSO_ENTRY", "estimate", "pace of Chinese makers abroad over that of the record"])
+entry.append(["entry.first_year_discount", repr(round(middle, 3)), "log-odds", repr(round(min(0.0, growth[len(growth) // 10]), 3)), "0", str(BASE), "KYOSO_ENTRY", "estimate",
+              f"median log of a launch's share of battery-electric sales in its first year over that two years later, {len(growth)} launches"])
+used_sources["KYOSO_ENTRY"] = "Events over maker-years in the complete lists of brand_sales; data/make/import.py computes them"
+path = os.path.join(PACK, "record", "parameters.csv")
+with open(path, encoding="utf-8", newline="") as f:
+    head, *body = list(csv.reader(f))
+with open(path, "w", encoding="utf-8", newline="") as f:
+    w = csv.writer(f, lineterminator="\n")
+    w.writerow(head)
+    w.writerows(sorted([row for row in body if not row[0].startswith("entry.")] + entry))
+
 # Models: Malaysia complete, Indonesia the best sellers, Thailand what is on sale with list prices
 INDONESIAN = {"MPV": "mpv", "SUV": "suv", "small car": "small", "medium car": "medium", "pickup": "pickup", "van": "van"}
 for r in rows("asean/models_indonesia.csv"):
@@ -586,6 +662,12 @@ for row in models:  # a model that the source gives under two bodies is one row
         old[7] = str(int(old[7]) + int(row[7]))
 models = list(merged.values())
 write("models", ["iso3", "year", "maker", "brand", "model", "segment", "powertrain", "units", "price_usd2023", "battery_kwh"], models, 7)
+
+for year in sorted({row[1] for row in models if row[0] == "MYS"}):
+    sold = sum(int(row[7]) for row in models if row[:2] == ["MYS", year] and row[6] == "BEV")
+    offer(-1, ["MYS", year, "car", "BEV", "sales", str(sold), year, key_of(model_rows[0]["source"]), "estimate", "registrations by model less used imports"], "used imports are in it")
+write("electrified", ["iso3", "year", "vehicle_class", "powertrain", "measure", "units"], [row for _, row in electrified.values()], 5)
+write("electrified_superseded", ["iso3", "year", "vehicle_class", "powertrain", "measure", "units", "why"], list(electrified_out.values()), 6)
 
 # What the models tell of Malaysia as a whole: segments and powertrains
 for year in sorted({row[1] for row in models if row[0] == "MYS"}):

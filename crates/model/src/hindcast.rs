@@ -5,6 +5,8 @@
 //! after the origin; `ex_ante` knows only rows of the record whose `known_from` is not after the origin, apart
 //! from tables whose schema waives that. In both, everything fitted is fitted again on data up to the origin.
 
+pub mod origins;
+
 use rayon::prelude::*;
 
 use kyoso_explore::baseline::{self, Method};

@@ -95,6 +95,7 @@ const FITTED: &[&str] = &[
     "choice.plug_in_taste_sd",
     "choice.powertrain_elasticity",
     "choice.size_taste_sd",
+    "entry",
     "ownership.adjustment",
     "ownership.alpha",
     "ownership.beta",

@@ -2,6 +2,7 @@
 
 mod indicators;
 mod prices;
+mod record_check;
 pub mod targets;
 mod vehicles;
 
@@ -165,6 +166,7 @@ impl Results<'_> {
             self.chargers(),
             self.vehicles(),
             self.standards(),
+            self.record_check(),
         ];
         tables.extend(targets);
         tables
@@ -247,12 +249,21 @@ impl Results<'_> {
             .collect();
         let (heavy, any_segment, any_origin) =
             (segments.len() - 2, segments.len() - 1, origins.len() - 1);
+        let makers: Vec<String> = self
+            .world
+            .makers
+            .iter()
+            .map(|maker| maker.code.clone())
+            .chain(["all".to_owned()])
+            .collect();
+        let any_maker = makers.len() - 1;
         let mut rows = Rows::new(
             vec![
                 self.iso3(),
                 status_words(),
                 segments,
                 powertrain_words(),
+                makers,
                 origins,
             ],
             1,
@@ -263,11 +274,15 @@ impl Results<'_> {
                 for f in 0..POWERTRAINS {
                     let units = self.light_history(c, f, year);
                     if units > 0.0 {
-                        rows.push(&[c, 0, any_segment, f, any_origin], year, &[units]);
+                        rows.push(
+                            &[c, 0, any_segment, f, any_maker, any_origin],
+                            year,
+                            &[units],
+                        );
                     }
                 }
                 rows.push(
-                    &[c, 0, heavy, POWERTRAINS, any_origin],
+                    &[c, 0, heavy, POWERTRAINS, any_maker, any_origin],
                     year,
                     &[self.heavy_history(c, year)],
                 );
@@ -298,29 +313,38 @@ impl Results<'_> {
                         status,
                         offers.segment[j] as usize,
                         offers.powertrain[j] as usize,
+                        offers.maker[j] as usize,
                         offers.origin[j] as usize,
                     ];
                     rows.push(&codes, year, &[units[k]]);
                 }
                 rows.push(
-                    &[c, status, heavy, POWERTRAINS, any_origin],
+                    &[c, status, heavy, POWERTRAINS, any_maker, any_origin],
                     year,
                     &[heavy_units],
                 );
             }
         }
-        let maker = rows.words[4].clone();
-        rows.words.push(maker);
         rows.table(
             "sales",
-            "New vehicles by country, segment, powertrain and origin; makers stand at the level of origin",
+            "New vehicles by country, segment, powertrain and maker",
             &[
                 (Word(0), "iso3", "", "country"),
                 (Year, "year", "", "calendar year"),
                 (Word(1), "status", "", "history or projection"),
-                (Word(2), "segment", "", "segment; all where history has no split"),
+                (
+                    Word(2),
+                    "segment",
+                    "",
+                    "segment; all where history has no split",
+                ),
                 (Word(3), "powertrain", "", "powertrain"),
-                (Word(4), "maker", "", "maker group; one maker an origin where there is no brand data"),
+                (
+                    Word(4),
+                    "maker",
+                    "",
+                    "maker; that of an origin where makers are not told apart",
+                ),
                 (Word(5), "origin", "", "origin of the badge"),
                 (Real(0), "units", "vehicles", "new vehicles"),
             ],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use kyoso_model::calibrate;
+use kyoso_model::calibrate::{self, mix::OfferBasis};
 use kyoso_model::ids::{POWERTRAINS, Powertrain, YEARS, year_index};
 use kyoso_model::input::{Record, Source, nearest};
 use kyoso_model::rules::Rules;
@@ -281,6 +281,36 @@ fn estimates(source: &dyn Source) -> Result<()> {
                     world.conventional_mix[(c, f)],
                     "share",
                     "latest record, else the mean of the group",
+                );
+            }
+        }
+        let market = &world.maker_market[c];
+        let here = base.offers.of(c);
+        let fitted: f64 = here
+            .filter(|&j| base.offers.basis[j] == OfferBasis::Fitted)
+            .map(|j| base.offers.base_share[j])
+            .sum();
+        row(
+            "light-duty sales in offers that are not read",
+            fitted,
+            "share",
+            "makers, powertrains and segments fitted to their margins from models and affinities",
+        );
+        for sales in market.makers.iter().filter(|_| market.named) {
+            if sales.recorded.is_nan() {
+                row(
+                    &format!("makers of {} not named", world.makers[sales.maker].code),
+                    sales.share,
+                    "share",
+                    "what the list of brands leaves, by shares of origins",
+                );
+            }
+            if sales.outside.abs() > 0.5 {
+                row(
+                    &format!("{} outside its source", world.makers[sales.maker].code),
+                    sales.outside,
+                    "vehicles",
+                    "vans added to a count of cars, or trucks taken out of a count of all",
                 );
             }
         }

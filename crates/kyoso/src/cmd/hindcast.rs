@@ -1,7 +1,9 @@
 //! `kyoso hindcast`: the model against history.
 
 use anyhow::Result;
+use kyoso_model::hindcast::origins::OriginScore;
 use kyoso_model::hindcast::{self, Hindcast, LEADS, Mode, ORIGINS, Score, Variable};
+use kyoso_model::ids::Origin;
 use kyoso_model::input::Record;
 use kyoso_report::manifest::{MADE_BY, Manifest};
 use kyoso_report::write::{self, Format};
@@ -28,7 +30,8 @@ pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
         TableFormat::Parquet => Format::Parquet,
         TableFormat::Csv => Format::Csv,
     };
-    let tables = [scored.table()];
+    let by_origin = hindcast::origins::score(&record)?;
+    let tables = [scored.table(), hindcast::origins::table(&by_origin)];
     let manifest = Manifest {
         made_by: MADE_BY.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -57,6 +60,7 @@ pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
         return term::print(&format!("{:#}\n", serde_json::Value::Array(rows)));
     }
     term::print(&summary(&scores))?;
+    term::print(&origins_summary(&by_origin))?;
     if !common.quiet {
         term::print(&format!("\n{}\n", cuts(&scored).join("\n")))?;
         term::print(&format!(
@@ -156,4 +160,50 @@ fn summary(scores: &[Score]) -> String {
     }
     text.push_str("wins: part of countries and origins in which kyoso is nearer than the naive forecast (ties half)\n");
     text
+}
+
+/// Errors of origin shares, mean over origins and by the two that change most.
+fn origins_summary(scores: &[OriginScore]) -> String {
+    let methods = ["kyoso", "naive", "drift"];
+    let mut rows = vec![
+        ["origin share (points)", "of", "ahead"]
+            .iter()
+            .chain(&methods)
+            .chain(&["n"])
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<String>>(),
+    ];
+    let shown = [None, Some(Origin::Japan), Some(Origin::China)];
+    for origin in shown {
+        for own in scores
+            .iter()
+            .filter(|score| score.origin == origin && score.method == methods[0])
+        {
+            let mut row = vec![
+                origin.map_or("mean", Origin::code).to_owned(),
+                own.powertrain.to_owned(),
+                own.lead.to_string(),
+            ];
+            row.extend(methods.iter().map(|method| {
+                scores
+                    .iter()
+                    .find(|score| {
+                        score.origin == origin
+                            && score.method == *method
+                            && score.lead == own.lead
+                            && score.powertrain == own.powertrain
+                    })
+                    .map_or_else(
+                        || "-".to_owned(),
+                        |score| format!("{:.2}", score.error_points),
+                    )
+            }));
+            row.push(own.n.to_string());
+            rows.push(row);
+        }
+    }
+    format!(
+        "\nOrigins of makers, countries with brands on record, base years 2020 to 2022, conditional\n{}\n",
+        term::columns(&rows)
+    )
 }

@@ -334,23 +334,19 @@ fn sellers(world: &World, country: usize, bev: f64) -> Vec<Seller> {
         .light_sales(country, year_index(world.base_year))
         .max(1.0);
     let mut sellers: Vec<Seller> = Vec::with_capacity(market.makers.len());
-    let counted: f64 = market
+    let vans: f64 = market
         .makers
         .iter()
-        .map(|sales| sales.bev_recorded)
-        .filter(|units| !units.is_nan())
+        .map(|sales| market.electric_vans(sales))
         .sum();
-    let whole = if market.bev_complete() || market.bev_total.is_nan() {
-        counted
+    // Units of the source to shares of this market: national totals and the record of powertrains may differ a little.
+    let unit = if market.bev_total.is_nan() {
+        1.0 / light
     } else {
-        market.bev_total
+        bev / (market.bev_total + vans).max(f64::MIN_POSITIVE)
     };
     for sales in &market.makers {
-        let bev_share = if market.named && market.bev_total.is_nan() {
-            sales.bev_recorded / light
-        } else {
-            bev * sales.bev_recorded / whole.max(f64::MIN_POSITIVE)
-        };
+        let bev_share = unit * (sales.bev_recorded + market.electric_vans(sales));
         let seller = Seller {
             maker: sales.maker,
             share: sales.share,

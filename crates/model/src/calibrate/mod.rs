@@ -1,6 +1,7 @@
 //! World to base: everything that is fitted, so that the base year equals the record.
 
 pub mod adoption;
+pub mod entry;
 pub mod fit;
 pub mod mix;
 pub mod ownership;

@@ -88,6 +88,8 @@ pub struct MakerMarket {
     pub total: f64,
     /// Battery-electric units of the source's whole market; NaN is unknown.
     pub bev_total: f64,
+    /// Battery-electric vans, which a source of cars leaves out.
+    pub bev_vans: f64,
     /// Makers by position; shares sum to one.
     pub makers: Vec<MakerSales>,
     /// Models on record.
@@ -102,6 +104,16 @@ impl MakerMarket {
             share[makers[maker.maker].origin.index()] += maker.share;
         }
         share
+    }
+
+    /// Battery-electric vans of a maker where the source counts cars: they go with the vans it is given.
+    pub fn electric_vans(&self, sales: &MakerSales) -> f64 {
+        let vans: f64 = self.makers.iter().map(|sales| sales.outside.max(0.0)).sum();
+        if self.scope == Scope::Cars && vans > 0.0 {
+            self.bev_vans * sales.outside.max(0.0) / vans
+        } else {
+            0.0
+        }
     }
 
     /// True where the record names the battery-electric sales of every maker.
@@ -135,6 +147,8 @@ struct Listed {
 
 /// A list of brands is complete where it leaves less than this of its total.
 const COMPLETE: f64 = 0.015;
+/// Battery-electric cars of brands not told apart beyond this share mean that the list names only some brands.
+const LUMPED: f64 = 0.05;
 /// A maker sells battery-electric cars alone where they are this share of its sales.
 const BEV_ONLY: f64 = 0.97;
 
@@ -142,6 +156,7 @@ const BEV_ONLY: f64 = 0.97;
 pub(super) fn maker_markets(known: &Known) -> Vec<MakerMarket> {
     let mut lists = listed(known);
     let mut models = models(known);
+    let vans = electric_vans(known);
     (0..known.countries.len())
         .map(|c| {
             let mut market = match lists.remove(&c) {
@@ -149,6 +164,7 @@ pub(super) fn maker_markets(known: &Known) -> Vec<MakerMarket> {
                 _ => generic_market(known, c),
             };
             market.models = models.remove(&c).unwrap_or_default();
+            market.bev_vans = vans.get(&c).copied().unwrap_or_default();
             market
         })
         .collect()
@@ -210,7 +226,62 @@ fn listed(known: &Known) -> BTreeMap<usize, Listed> {
             _ => {}
         }
     }
+    let other = maker(known, Origin::Other.code());
+    for list in lists.values_mut() {
+        settle(list, other);
+    }
     lists
+}
+
+/// Lumps of battery-electric brands are no maker; a brand has no fewer units than battery-electric ones, and
+/// what a lump hides of it leaves the lump.
+fn settle(list: &mut Listed, other: Option<usize>) {
+    let Some(other) = other else { return };
+    let total = list.bev_total.unwrap_or(f64::INFINITY);
+    if list
+        .bev
+        .get(&other)
+        .is_some_and(|units| *units > LUMPED * total)
+    {
+        list.bev.remove(&other);
+    }
+    let mut hidden = 0.0;
+    for (maker, bev) in &list.bev {
+        if let Some((units, ..)) = list.units.get_mut(maker)
+            && *bev > *units
+            && *maker != other
+        {
+            hidden += *bev - *units;
+            *units = *bev;
+        }
+    }
+    if let Some((units, ..)) = list.units.get_mut(&other) {
+        *units = (*units - hidden).max(0.0);
+    }
+    if let (Some(bev), Some((units, ..))) = (list.bev.get_mut(&other), list.units.get(&other)) {
+        *bev = bev.min(*units);
+    }
+}
+
+/// Battery-electric vans sold in the base year, by country.
+fn electric_vans(known: &Known) -> BTreeMap<usize, f64> {
+    let table = known.record.table("electrified");
+    let (iso3, class, powertrain, measure) = (
+        table.text("iso3"),
+        table.text("vehicle_class"),
+        table.text("powertrain"),
+        table.text("measure"),
+    );
+    let (year, units) = (table.integer("year"), table.real("units"));
+    (0..table.rows())
+        .filter(|&row| {
+            year[row] == known.base_year
+                && class.get(row) == "van"
+                && powertrain.get(row) == Powertrain::BatteryElectric.code()
+                && measure.get(row) == "sales"
+        })
+        .filter_map(|row| Some((country(known, iso3.get(row))?, units[row])))
+        .collect()
 }
 
 fn models(known: &Known) -> BTreeMap<usize, Vec<ModelSales>> {
@@ -349,7 +420,7 @@ fn named_market(known: &Known, c: usize, list: &Listed) -> MakerMarket {
         total,
         bev_total: list.bev_total.unwrap_or(f64::NAN),
         makers,
-        models: Vec::new(),
+        ..MakerMarket::default()
     }
 }
 

@@ -64,6 +64,7 @@ pub fn render(input: &ReportInput) -> Result<String, minijinja::Error> {
         "groups": input.groups,
         "indicators": indicators(input),
         "vehicles": vehicles(input),
+        "record": makers(input),
         "scores": input.scores.map(scores),
         "basis": input.basis_counts,
         "outlooks": input.outlooks,
@@ -248,6 +249,41 @@ fn vehicles(input: &ReportInput) -> Value {
         return json!({"segments": segment.0, "powertrains": powertrain.0, "rows": result});
     }
     json!({})
+}
+
+/// Country -> rows of [maker, origin, powertrain, recorded, model, what the source counts, source].
+fn makers(input: &ReportInput) -> Value {
+    let mut result: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    let table = input
+        .tables
+        .iter()
+        .find(|table| table.name == "record_check");
+    if let Some(table) = table
+        && let (Some(iso3), Some(recorded), Some(model)) = (
+            words(table, "iso3"),
+            reals(table, "recorded"),
+            reals(table, "model"),
+        )
+    {
+        let word = |name: &str, row: usize| {
+            words(table, name).map(|(list, codes)| list[codes[row] as usize].as_str())
+        };
+        for row in 0..table.rows() {
+            result
+                .entry(iso3.0[iso3.1[row] as usize].as_str())
+                .or_default()
+                .push(json!([
+                    word("maker", row),
+                    word("origin", row),
+                    word("powertrain", row),
+                    recorded[row].round(),
+                    model[row].round(),
+                    word("scope", row),
+                    word("source", row),
+                ]));
+        }
+    }
+    json!(result)
 }
 
 /// Scores over all origins for the world, the halves and the groups.

@@ -121,6 +121,32 @@ function scoreTable() {
   select.addEventListener("change", draw);
   draw();
 }
+function makers() {
+  const R = N.record, countries = Object.keys(R).sort((a, b) => name(a).localeCompare(name(b)));
+  if (!countries.length) { $("maker-summary").append(el("p", {class: "note"}, T.absent)); return; }
+  const apart = r => 100 * (r[4] / r[3] - 1), cell = (v, d) => el("td", {class: "n"}, fmt(v, d));
+  const head = list => el("tr", {}, ...list.map((h, i) => el("th", {class: i > 1 && h !== T.source ? "n" : ""}, h)));
+  const summary = el("table", {}, head([T.region, T.scope, T.recorded, T.model, T.difference, T.electric + ": " + T.recorded, T.model, T.difference, T.largest]));
+  countries.forEach(c => {
+    const whole = p => R[c].find(r => r[0] === "all" && r[1] === "all" && r[2] === p);
+    const row = el("tr", {}, el("td", {}, name(c)), el("td", {}, R[c][0][5]));
+    ["all", "BEV"].forEach(p => { const r = whole(p); row.append(...(r ? [cell(r[3], 0), cell(r[4], 0), cell(apart(r), 2)] : [cell(null), cell(null), cell(null)])); });
+    const named = R[c].filter(r => r[0] !== "all" && r[2] === "all" && r[3] >= 1000).map(r => Math.abs(apart(r)));
+    row.append(cell(named.length ? Math.max(...named) : null, 2));
+    summary.append(row);
+  });
+  $("maker-summary").append(summary);
+  const select = $("maker-country");
+  countries.forEach(c => select.append(el("option", {value: c}, name(c))));
+  select.value = R.THA ? "THA" : countries[0];
+  const draw = () => {
+    const table = el("table", {}, head([T.maker, T.origin, T.powertrain, T.recorded, T.model, T.difference, T.source]));
+    [...R[select.value]].sort((a, b) => a[2] < b[2] ? 1 : a[2] > b[2] ? -1 : (a[0] === "all") - (b[0] === "all") || b[3] - a[3]).forEach(r => table.append(el("tr", {}, el("td", {}, r[0] === "all" ? T.of_all : r[0]), el("td", {}, r[1] === "all" ? "" : r[1]), el("td", {class: "n"}, r[2]), cell(r[3], 0), cell(r[4], 0), cell(apart(r), 2), el("td", {}, r[6]))));
+    $("maker-table").replaceChildren(table);
+  };
+  select.addEventListener("change", draw);
+  draw();
+}
 function basisBars() {
   const colours = ["#0b5c7a", "#5aa9c4", "#e0a63b", "#c0532f"], legend = el("div", {class: "legend"});
   T.basis.forEach((b, i) => legend.append(el("span", {}, el("i", {style: `background:${colours[i]}`}), b)));
@@ -148,4 +174,4 @@ const choose = $("choose");
 Object.keys(N.groups).sort((a, b) => name(a).localeCompare(name(b))).forEach(r => choose.append(el("option", {value: r}, name(r))));
 choose.value = "World";
 choose.addEventListener("change", () => regionCharts(choose.value));
-headline(); targetCharts(); regionCharts("World"); worldCharts(); outlooks(); countryTable(); vehicleCharts(); scoreTable(); basisBars();
+headline(); targetCharts(); regionCharts("World"); worldCharts(); outlooks(); countryTable(); makers(); vehicleCharts(); scoreTable(); basisBars();
