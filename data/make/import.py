@@ -822,13 +822,8 @@ write("tariffs", ["importer", "exporter", "regime", "product", "year", "rate"],
       first_of([[r["iso3"], r["partner"], r["regime"], r["product"], r["year"], num(r["rate"])] + tail(r, r["year"]) for r in rows("autos/tariffs.csv") if r["rate"] and r["iso3"]], 4), 4)
 
 # Policy rules; what their prose means is in rules.py
-makers = {}
-for r in rows("asean/brand_sales.csv"):
-    if r["maker_group"] not in ("TOTAL", "SUBTOTAL", "other", "ALL") and "+" not in r["maker_group"] and not r["maker_group"].startswith("other"):
-        makers.setdefault(r["maker_group"], r["origin"])
-makers.update({o: o for o in ("JPN", "CHN", "KOR", "EUR", "USA", "ASEAN", "IND", "other")})
 currencies = {r["currency"]: r["value"] for r in rows("macro/deflator.csv") if r["series"] == "fx" and r["year"] == str(BASE)}
-rules.build(rows, basis_of, num, key_of, tail, write, makers, currencies)
+rules.build(rows, basis_of, num, key_of, tail, write, currencies)
 # Plants. In ASEAN from the list of plants; elsewhere a site where a maker is known to build, its capacity inferred by the program.
 # Rows that would count a plant twice are left out: the parts of Toyota in Thailand (its total stands), the Indonesian total.
 PLANT_MAKER = {"Daihatsu": "Toyota", "Hino": "Toyota", "Wuling": "SAIC", "DFSK": "Dongfeng", "Hyundai": "HyundaiKia", "Kia": "HyundaiKia", "Mitsubishi Fuso": "Fuso",

@@ -10,6 +10,7 @@ use include_dir::{Dir, include_dir};
 use kyoso_model::ids::Group;
 use kyoso_model::input::{Folder, Memory, Record, Source};
 use kyoso_model::parameters::Parameters;
+use kyoso_model::rules::Rules;
 use kyoso_model::scenario::{Found, Library, Missing, Vocabulary};
 
 static DATA: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../data");
@@ -125,13 +126,14 @@ impl Library for Scenarios<'_> {
 }
 
 /// What scenario files are checked against.
-pub fn vocabulary(record: &Record) -> Vocabulary {
+pub fn vocabulary(record: &Record) -> Result<Vocabulary> {
     let countries = record.table("countries").text("iso3").distinct().to_vec();
     let regions = std::iter::once("World")
         .chain(Group::ALL.iter().map(|group| group.code()))
         .chain(["ASEAN (11)"])
         .chain(countries.iter().map(String::as_str));
-    Vocabulary {
+    Ok(Vocabulary {
+        rules: Some(Rules::load(record)?),
         variables: record.variables.clone(),
         regions: regions.map(str::to_owned).collect(),
         parameters: Parameters::from_record(record).catalogue(),
@@ -143,5 +145,5 @@ pub fn vocabulary(record: &Record) -> Vocabulary {
             .copied()
             .max()
             .unwrap_or(2023),
-    }
+    })
 }

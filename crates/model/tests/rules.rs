@@ -3,8 +3,11 @@
 use std::sync::OnceLock;
 
 use kyoso_model::ids::{Origin, Powertrain, Segment};
-use kyoso_model::input::{Folder, Record};
-use kyoso_model::rules::{Date, Instrument, Module, OfferTraits, Rules};
+use kyoso_model::input::{Folder, Problems, Record};
+use kyoso_model::rules::{
+    Date, Instrument, Kind, Ledger, Module, OfferTraits, Rules, Spent, funded,
+};
+use kyoso_model::scenario::{Scenario, Shelf, Vocabulary};
 
 /// Units of currency for a US dollar, as in the pack.
 const THB: f64 = 34.7841;
@@ -466,4 +469,353 @@ fn every_row_of_the_fact_file_is_obeyed_or_listed_with_a_reason() {
         all.iter().filter(|rule| rule.reason.is_some()).count(),
         "each has a reason of its own"
     );
+}
+
+/// A scenario of the text, checked against the rules of the pack.
+fn scenario(text: &str) -> Result<Scenario, Problems> {
+    let shelf = Shelf([("mine".to_owned(), text.to_owned())].into());
+    let vocabulary = Vocabulary {
+        parameters: Vec::new(),
+        variables: Vec::new(),
+        regions: Vec::new(),
+        countries: rules().codes.clone(),
+        base_year: 2023,
+        rules: Some(rules().clone()),
+    };
+    Scenario::load("mine", &shelf, &vocabulary)
+}
+
+#[test]
+fn every_bad_rule_is_told_by_name_with_its_place_all_at_once() {
+    let text = r#"
+[[rule]]
+id = "A"
+iso3 = "THX"
+instrument = "purchase_subsidie"
+value = 1
+start = "2026-01-01"
+
+[[rule]]
+id = "B"
+iso3 = "THA"
+instrument = "purchase_subsidy"
+powertrain = "BEW"
+condition = "battery_kw>=30; price_thb<=much; maker=BYDD; colour=red; signed=EV9; battery_kwh~3"
+value = 100000
+unit = "THB/unit"
+start = "2026-01-01"
+end = "2025-01-01"
+
+[[rule]]
+id = "C"
+iso3 = "IDN"
+instrument = "excise"
+value = 0.1
+unit = "IDR"
+start = "soon"
+cap = "a lot"
+reason = "because"
+built = "Mars"
+
+[[rule]]
+id = "THA-999"
+value = 3
+
+[[rule]]
+id = "THA-021"
+segment = "van"
+"#;
+    insta::assert_snapshot!(scenario(text).expect_err("all of it is wrong").to_string());
+}
+
+#[test]
+fn rules_that_contradict_sense_or_each_other_are_told() {
+    let text = r#"
+[[rule]]
+id = "X1"
+iso3 = "THA"
+instrument = "purchase_subsidy"
+scheme = "EV4.0"
+powertrain = "BEV"
+condition = "price_thb<=500000"
+value = 600000
+unit = "THB/unit"
+start = "2028-01-01"
+
+[[rule]]
+id = "X2"
+iso3 = "THA"
+instrument = "purchase_subsidy"
+scheme = "EV4.0"
+powertrain = "BEV"
+condition = "price_thb<=500000"
+value = 50000
+unit = "THB/unit"
+start = "2029-01-01"
+budget = "THA-EV4.0"
+
+[[rule]]
+id = "X3"
+iso3 = "THA"
+instrument = "budget"
+value = -5
+unit = "THB"
+start = "2028-01-01"
+budget = "THA-X"
+
+[[rule]]
+id = "X4"
+iso3 = "THA"
+instrument = "excise"
+value = 25
+unit = "ad_valorem"
+start = "2028-01-01"
+"#;
+    insta::assert_snapshot!(scenario(text).expect_err("all of it is wrong").to_string());
+}
+
+#[test]
+fn a_scenario_takes_away_alters_and_adds_rules() {
+    let text = "[[rule]]\nid = [\"THA-021\", \"THA-022\"]\nremove = true\n\
+        [[rule]]\nid = \"THA-024\"\nvalue = 60000\ncondition = \"battery_kwh>=10; price_thb<=2000000; signed\"\n\
+        [[rule]]\nid = \"NEW\"\niso3 = \"THA\"\ninstrument = \"feebate\"\npowertrain = \"HEV\"\nvalue = -10000\nunit = \"THB/unit\"\nstart = 2026-01-01\n\
+        [[rule]]\nid = \"tariff:DEU:MFN:8703\"\nremove = true\n";
+    let found = scenario(text).expect_err("the last is no rule").to_string();
+    assert!(
+        found.contains("mine.toml:17:7") && found.contains("did you mean"),
+        "{found}"
+    );
+    let text = &text[..text.rfind("[[rule]]").expect("it was there")];
+    let mine = scenario(text).expect("valid");
+    let changed = rules().changed(&mine.rules).expect("valid");
+    let built = [(country("CHN"), 1.0)];
+    let support = |rules: &Rules, year: i32| {
+        rules
+            .active(country("THA"), year, None)
+            .wedge(&electric("BYD", &built), &[])
+            .specific_usd
+            * THB
+    };
+    near(support(&changed, 2024), -60_000.0);
+    near(support(&changed, 2025), 0.0);
+    let hybrid = OfferTraits {
+        powertrain: Powertrain::Hybrid,
+        ..petrol("Toyota", &built)
+    };
+    near(
+        changed
+            .active(country("THA"), 2026, None)
+            .wedge(&hybrid, &[])
+            .specific_usd,
+        10_000.0 / THB,
+    );
+    let again = scenario(&mine.canonical()).expect("the canonical form is valid");
+    assert_eq!(again.canonical(), mine.canonical());
+    let same = rules().changed(&again.rules).expect("valid");
+    near(support(&same, 2024), support(&changed, 2024));
+    let unchanged = rules().changed(&[]).expect("valid");
+    // Cells without a number are not equal to themselves, their print is.
+    assert!(
+        format!("{:?}", unchanged.list) == format!("{:?}", rules().list),
+        "no change changes nothing"
+    );
+}
+
+#[test]
+fn shipped_scenarios_do_what_they_say() {
+    let shipped = |text: &str| {
+        let own = text.replace("extends = \"baseline\"\n", "");
+        rules()
+            .changed(
+                &scenario(&own)
+                    .unwrap_or_else(|problems| panic!("{problems}"))
+                    .rules,
+            )
+            .expect("valid")
+    };
+    let without = shipped(include_str!("../../../data/scenarios/no-ev35.toml"));
+    let china = [(country("CHN"), 1.0)];
+    for year in [2023, 2024, 2025, 2026] {
+        let wedge = without
+            .active(country("THA"), year, None)
+            .wedge(&electric("BYD", &china), &[]);
+        if year == 2023 {
+            near(wedge.specific_usd, -150_000.0 / THB);
+        } else {
+            near(wedge.specific_usd, 0.0);
+        }
+        // From 2026 the general rate is two per cent for all.
+        let excise = if matches!(year, 2024 | 2025) {
+            0.08
+        } else {
+            0.02
+        };
+        near(wedge.ad_valorem, 1.07 / (1.0 - 1.1 * excise) - 1.0);
+    }
+    let common = shipped(include_str!(
+        "../../../data/scenarios/asean-common-tariff.toml"
+    ));
+    for iso3 in ["THA", "IDN", "MYS", "VNM", "PHL", "KHM", "SGP", "BRN"] {
+        let duty = |built: &str| {
+            common
+                .active(country(iso3), 2027, None)
+                .duty(&petrol("Volkswagen", &[]), country(built))
+                / 0.8
+        };
+        near(duty("DEU"), 0.2);
+        near(duty("IDN"), 0.0);
+    }
+}
+
+#[test]
+fn constraints_follow_the_standards_and_pool_europe() {
+    let of = |iso3: &str, year: i32| rules().constraints(country(iso3), year, None);
+    let european = of("DEU", 2026);
+    let co2 = european
+        .iter()
+        .find(|one| one.kind == Kind::Co2Standard)
+        .expect("the Union has one");
+    near(co2.target, 95.8);
+    near(co2.fine_usd, 103.0);
+    assert_eq!(
+        co2.pool.countries.len(),
+        29,
+        "27 members, Norway and Iceland"
+    );
+    near(
+        co2.coefficient(&OfferTraits {
+            co2_g_per_km: 120.0,
+            ..petrol("Volkswagen", &[])
+        }),
+        24.2,
+    );
+    let british = of("GBR", 2025);
+    let mandate = british
+        .iter()
+        .find(|one| one.kind == Kind::SalesMandate)
+        .expect("it has one");
+    near(mandate.coefficient(&electric("BYD", &[])), 0.26 - 1.0);
+    let plug_in = OfferTraits {
+        powertrain: Powertrain::PlugInHybrid,
+        ..electric("BYD", &[])
+    };
+    near(mandate.coefficient(&plug_in), 0.26);
+    let ban = of("GBR", 2031);
+    let ban = ban
+        .iter()
+        .find(|one| one.kind == Kind::CombustionBan)
+        .expect("from 2030");
+    assert!(ban.fine_usd.is_infinite());
+    near(ban.coefficient(&petrol("Toyota", &[])), 1.0);
+    near(ban.coefficient(&plug_in), 0.0);
+    let quota = of("CAN", 2027);
+    let quota = quota
+        .iter()
+        .find(|one| one.kind == Kind::Quota)
+        .expect("since January 2026");
+    near(quota.bound, 49_000.0);
+    near(
+        quota.coefficient(&electric(
+            "BYD",
+            &[(country("CHN"), 0.5), (country("CAN"), 0.5)],
+        )),
+        0.5,
+    );
+    assert!(
+        of("CAN", 2027)
+            .iter()
+            .all(|one| one.kind != Kind::SalesMandate),
+        "paused: without a fine it has no force"
+    );
+}
+
+#[test]
+fn thai_offsets_double_and_carry_over() {
+    let tha = country("THA");
+    let terms = |scheme: &str, year: i32, as_of: Option<&str>| {
+        rules().offset_terms(tha, scheme, year, as_of.and_then(Date::parse))
+    };
+    let ratios: Vec<Option<f64>> = (2023..=2028)
+        .map(|year| terms("EV3.0", year, None).ratio)
+        .collect();
+    assert_eq!(
+        ratios,
+        [None, Some(1.0), Some(1.5), Some(2.0), Some(3.0), None]
+    );
+    let ratios: Vec<Option<f64>> = (2024..=2028)
+        .map(|year| terms("EV3.5", year, None).ratio)
+        .collect();
+    assert_eq!(ratios, [None, None, Some(2.0), Some(3.0), None]);
+    // Before December 2024 nobody knew that EV3.0 debts could go on.
+    let early = terms("EV3.0", 2025, Some("2024-06-30"));
+    assert!(!early.goes_on && (early.export_credit - 1.0).abs() < 1e-12);
+    let late = terms("EV3.0", 2025, None);
+    assert!(late.goes_on);
+    near(late.export_credit, 1.5);
+    near(late.interest, 0.075);
+    near(late.share_before_payment, 0.5);
+    let owed: f64 = rules()
+        .opening_debts
+        .iter()
+        .filter(|one| one.country == tha)
+        .map(|one| one.debt.units)
+        .sum();
+    near(owed, 62_452.0 + 8_012.0);
+}
+
+#[test]
+fn a_budget_pays_what_it_has_and_carries_the_rest_over() {
+    let slot = rules()
+        .budgets
+        .iter()
+        .position(|name| name == "THA-EV3.0")
+        .expect("it has one");
+    let at = |year: i32, spent: &Spent| rules().available_usd(year, spent, None)[slot];
+    let nothing = Spent::default();
+    near(at(2022, &nothing), 3.0e9 / THB);
+    near(at(2023, &nothing), 43.0e9 / THB);
+    let mut claims = vec![0.0; rules().budgets.len()];
+    claims[slot] = 60.0e9 / THB;
+    let available = rules().available_usd(2023, &nothing, None);
+    near(funded(&claims, &available)[slot], 43.0 / 60.0);
+    let spent = nothing.after(&claims, &available);
+    near(at(2024, &spent), 0.0);
+    near(at(2027, &nothing), 0.0);
+}
+
+#[test]
+fn money_in_is_money_out() {
+    let built = [(country("CHN"), 1.0)];
+    let active = rules().active(country("THA"), 2023, None);
+    let offer = electric("BYD", &built);
+    let (parts, wedge) = (active.parts(&offer, &[]), active.wedge(&offer, &[]));
+    let mut ledger = Ledger::new(rules());
+    ledger.book(&parts, 20_000.0, 1000.0);
+    let treasury: f64 = ledger
+        .by_payer(rules())
+        .iter()
+        .map(|(_, money)| money.net_usd())
+        .sum();
+    near(
+        treasury,
+        1000.0 * (wedge.ad_valorem * 20_000.0 + wedge.specific_usd),
+    );
+    let subsidy = rules()
+        .list
+        .iter()
+        .position(|rule| rule.id == "THA-001")
+        .expect("it is there");
+    near(ledger.0[subsidy].outlays_usd, 1000.0 * 150_000.0 / THB);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_condition_makes_the_reader_panic(text in "\\PC{0,60}") {
+        let _ = rules().lexicon.condition(&text, "EV3.5");
+    }
+
+    #[test]
+    fn near_conditions_do_not_make_it_panic(text in "(battery_kwh|price_thb|built|signed|maker)?(>=|<=|=|!=|<|>|!)?[0-9a-zA-Z+_.; ]{0,12}") {
+        let _ = rules().lexicon.condition(&text, "EV3.5");
+    }
 }

@@ -18,7 +18,7 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
     match action {
         ExampleAction::List => {
             let record = Record::load(source.as_ref())?;
-            let vocabulary = pack::vocabulary(&record);
+            let vocabulary = pack::vocabulary(&record)?;
             let mut text = String::new();
             for name in library.names() {
                 let scenario = Scenario::load(&name, &library, &vocabulary)?;

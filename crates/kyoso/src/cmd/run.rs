@@ -59,7 +59,7 @@ pub fn project(common: &Common, choice: &Choice) -> Result<Finished> {
     let mut scenario = Scenario::load(
         &choice.scenario,
         &pack::Scenarios(source.as_ref()),
-        &pack::vocabulary(&record),
+        &pack::vocabulary(&record)?,
     )?;
     override_scenario(
         &mut scenario,

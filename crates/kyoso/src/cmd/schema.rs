@@ -14,7 +14,7 @@ pub fn schema(common: &Common, parameters: bool, problem: bool) -> Result<()> {
         return term::print(&format!("{:#}\n", super::estimate::schema::json_schema()));
     }
     let record = Record::load(pack::source(common.data.as_deref())?.as_ref())?;
-    let vocabulary = pack::vocabulary(&record);
+    let vocabulary = pack::vocabulary(&record)?;
     if !parameters {
         return term::print(&format!("{:#}\n", json_schema(&vocabulary)));
     }

@@ -24,7 +24,7 @@ impl Stage {
     /// Reads and calibrates.
     pub fn prepare(source: &dyn Source) -> Result<Self> {
         let record = Record::load(source)?;
-        let vocabulary = pack::vocabulary(&record);
+        let vocabulary = pack::vocabulary(&record)?;
         let mut world = World::build(&record)?;
         let base = calibrate::calibrate(&mut world, &record);
         Ok(Self {

@@ -20,20 +20,38 @@ const ALTERABLE: [&str; 10] = [
 
 /// One `[[rule]]` of a scenario.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct RuleChange {
     /// The cells as written, `id` among them.
     pub raw: RawRule,
     /// True where the rule is taken away.
     pub remove: bool,
 }
 
+impl RuleChange {
+    /// The change in words: what is the same in words is the same change.
+    pub fn says(&self) -> String {
+        if self.remove {
+            return "removed".to_owned();
+        }
+        let cells = self
+            .raw
+            .cells
+            .iter()
+            .filter(|(column, _)| column.as_str() != "id");
+        cells
+            .map(|(column, cell)| format!("{column} {}", cell.text))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
 impl Rules {
-    /// The rules with a scenario's changes; gives all problems at once. Changed and new rules are
-    /// checked against all others, as those of the pack are.
-    pub fn changed(&self, pack: &[RawRule], changes: &[Change]) -> Result<Self, Problems> {
+    /// The rules with a scenario's changes, made in order; gives all problems at once. Changed and new rules
+    /// are checked against all others, as those of the pack are.
+    pub fn changed(&self, changes: &[RuleChange]) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut list = self.list.clone();
-        let mut raws: Vec<RawRule> = pack.to_vec();
+        let mut raws = self.raw.clone();
         for change in changes {
             self.apply(change, &mut list, &mut raws, &mut problems);
         }
@@ -41,12 +59,12 @@ impl Rules {
             let table: Vec<Rule> = list.iter().filter(|rule| !rule.average).cloned().collect();
             check::check(&table, &self.lexicon, &mut problems);
         }
-        problems.or_ok(self.with_list(list))
+        problems.or_ok(self.clone().with_list(list, raws))
     }
 
     fn apply(
         &self,
-        change: &Change,
+        change: &RuleChange,
         list: &mut Vec<Rule>,
         raws: &mut Vec<RawRule>,
         problems: &mut Problems,
@@ -117,7 +135,7 @@ impl Rules {
 }
 
 /// A row of another table has a value and a fine, no words of its own.
-fn average(change: &Change, rule: &mut Rule, problems: &mut Problems) {
+fn average(change: &RuleChange, rule: &mut Rule, problems: &mut Problems) {
     for column in change
         .raw
         .cells

@@ -253,6 +253,14 @@ impl Lexicon {
             };
             return Ok(Test::Number(number, bounds));
         }
+        if !WORDS.contains(&name) {
+            return Err(unknown(
+                "attribute",
+                name,
+                attributes(),
+                "known are those of docs/reference/rules.md",
+            ));
+        }
         let positive = match sign {
             "=" => true,
             "!=" => false,

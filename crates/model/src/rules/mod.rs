@@ -3,26 +3,35 @@
 //!
 //! The files stand in the order of computation: words ([`kinds`], [`date`], [`condition`], [`traits`]), the
 //! table ([`read`], [`convert`], [`check`], [`change`]), the rules of a country and year ([`active`], evaluated
-//! layer by layer over their tax bases, [`bases`]).
+//! layer by layer over their tax bases, [`bases`]), then [`constraint`], [`budget`], [`offset`] and [`money`].
 
 pub mod active;
 pub mod bases;
+pub mod budget;
 pub mod change;
 pub mod check;
 pub mod condition;
+pub mod constraint;
 pub mod convert;
 pub mod date;
 mod evaluate;
 pub mod kinds;
+pub mod money;
+pub mod offset;
 pub mod read;
 pub mod traits;
 
 use std::collections::BTreeMap;
 
 pub use active::{ActiveRules, Notch, Part, Wedge};
+pub use budget::{Spent, funded};
+pub use change::RuleChange;
 pub use condition::{Lexicon, Places, Test};
+pub use constraint::{Constraint, Kind, Pool};
 pub use date::Date;
 pub use kinds::{Instrument, Module, Reason, Unit};
+pub use money::{Ledger, Money};
+pub use offset::OpeningDebt;
 pub use traits::OfferTraits;
 
 use crate::input::{Problems, Record};
@@ -123,6 +132,8 @@ pub struct Rules {
     pub list: Vec<Rule>,
     /// Makers in schemes.
     pub signatories: Vec<Signatory>,
+    /// Vehicles owed under offset schemes at the end of the base year.
+    pub opening_debts: Vec<OpeningDebt>,
     /// Names of budgets, in order: positions in the state of budgets.
     pub budgets: Vec<String>,
     /// Order and base of taxes, by country.
@@ -131,6 +142,8 @@ pub struct Rules {
     pub lexicon: Lexicon,
     /// Codes of countries, by position.
     pub codes: Vec<String>,
+    /// Rows of the table of rules as written, for scenarios that alter a cell.
+    raw: Vec<read::RawRule>,
     /// Positions of the rules that are law in a country, by country.
     by_country: Vec<Vec<u32>>,
 }
@@ -146,54 +159,40 @@ impl Rules {
             .iter()
             .filter_map(|row| read::compile(row, &lexicon, &mut problems))
             .collect();
-        let signatories = read::signatories(record, &lexicon, &mut problems);
-        let bases = bases::read(record, &codes, &mut problems);
         check::check(&list, &lexicon, &mut problems);
         list.extend(convert::averages(record, &lexicon, codes.len()));
-        problems.or_ok(Self::assemble(list, signatories, bases, lexicon, codes))
+        let rules = Self {
+            list: Vec::new(),
+            signatories: read::signatories(record, &lexicon, &mut problems),
+            opening_debts: offset::opening_debts(record, &lexicon),
+            budgets: Vec::new(),
+            bases: bases::read(record, &codes, &mut problems),
+            lexicon,
+            codes,
+            raw: Vec::new(),
+            by_country: Vec::new(),
+        };
+        problems.or_ok(rules.with_list(list, raw))
     }
 
-    fn assemble(
-        list: Vec<Rule>,
-        signatories: Vec<Signatory>,
-        bases: Vec<bases::Bases>,
-        lexicon: Lexicon,
-        codes: Vec<String>,
-    ) -> Self {
-        let mut by_country = vec![Vec::new(); codes.len()];
+    /// The same with another list of rules.
+    fn with_list(mut self, list: Vec<Rule>, raw: Vec<read::RawRule>) -> Self {
+        self.by_country = vec![Vec::new(); self.codes.len()];
         for (position, rule) in list.iter().enumerate() {
             for &country in &rule.countries {
-                by_country[country].push(position as u32);
+                self.by_country[country].push(position as u32);
             }
         }
-        let mut budgets: Vec<String> = list
+        self.budgets = list
             .iter()
             .filter(|rule| !rule.budget.is_empty())
             .map(|rule| rule.budget.clone())
             .collect();
-        budgets.sort();
-        budgets.dedup();
-        Self {
-            list,
-            signatories,
-            budgets,
-            bases,
-            lexicon,
-            codes,
-            by_country,
-        }
-    }
-
-    /// The same with another list of rules.
-    #[must_use]
-    pub fn with_list(&self, list: Vec<Rule>) -> Self {
-        Self::assemble(
-            list,
-            self.signatories.clone(),
-            self.bases.clone(),
-            self.lexicon.clone(),
-            self.codes.clone(),
-        )
+        self.budgets.sort();
+        self.budgets.dedup();
+        self.list = list;
+        self.raw = raw;
+        self
     }
 
     /// Rules that are law in a country, with their positions.

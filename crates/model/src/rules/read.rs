@@ -143,8 +143,8 @@ pub fn lexicon(record: &Record) -> Lexicon {
     let mut makers = signed.text("maker").distinct().to_vec();
     makers.extend(
         record
-            .table("maker_codes")
-            .text("maker")
+            .table("makers")
+            .text("code")
             .distinct()
             .iter()
             .cloned(),

@@ -53,6 +53,12 @@ pub fn load(
         .rev()
         .map(|link| (link.file, link.text))
         .collect();
+    if problems.0.is_empty()
+        && let Some(rules) = &vocabulary.rules
+        && let Err(found) = rules.changed(&scenario.rules)
+    {
+        problems = found;
+    }
     problems.or_ok(scenario)
 }
 

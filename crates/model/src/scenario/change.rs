@@ -3,6 +3,7 @@
 use super::{Scenario, Setting, Vocabulary};
 use crate::ids::Drivers;
 use crate::input::nearest;
+use crate::rules::RuleChange;
 
 /// One thing that two scenarios have different.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,13 @@ pub enum Change {
     Drivers(Drivers),
     /// Date up to which rules are known.
     PolicyAsOf(Option<i32>),
+    /// A rule: what the second scenario does to it, nothing where it leaves it to the pack.
+    Rule {
+        /// Identifier.
+        id: String,
+        /// Changes of the second scenario, in order.
+        changes: Vec<RuleChange>,
+    },
 }
 
 impl Change {
@@ -27,6 +35,7 @@ impl Change {
             Self::Parameter { path, .. } => path.clone(),
             Self::Drivers(_) => "drivers".to_owned(),
             Self::PolicyAsOf(_) => "policy_as_of".to_owned(),
+            Self::Rule { id, .. } => format!("rule.{id}"),
         }
     }
 
@@ -41,6 +50,10 @@ impl Change {
             }
             Self::Drivers(drivers) => scenario.drivers = *drivers,
             Self::PolicyAsOf(date) => scenario.policy_as_of = *date,
+            Self::Rule { id, changes } => {
+                scenario.rules.retain(|change| change.raw.text("id") != id);
+                scenario.rules.extend(changes.iter().cloned());
+            }
         }
     }
 }
@@ -79,6 +92,31 @@ impl Scenario {
                 changes.push(Change::Parameter { path, setting });
             }
         }
+        let of = |scenario: &Self, id: &str| -> Vec<RuleChange> {
+            let changes = scenario
+                .rules
+                .iter()
+                .filter(|change| change.raw.text("id") == id);
+            changes.cloned().collect()
+        };
+        let mut ids: Vec<&str> = self
+            .rules
+            .iter()
+            .chain(&other.rules)
+            .map(|change| change.raw.text("id"))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let theirs = of(other, id);
+            let says = |list: &[RuleChange]| list.iter().map(RuleChange::says).collect::<Vec<_>>();
+            if says(&of(self, id)) != says(&theirs) {
+                changes.push(Change::Rule {
+                    id: id.to_owned(),
+                    changes: theirs,
+                });
+            }
+        }
         changes
     }
 
@@ -95,6 +133,19 @@ impl Scenario {
                         .map(|(year, value)| format!("{year}: {value}"))
                         .collect::<Vec<_>>()
                         .join(", "),
+                }
+            }
+            Change::Rule { id, .. } => {
+                let said: Vec<String> = self
+                    .rules
+                    .iter()
+                    .filter(|change| change.raw.text("id") == id)
+                    .map(RuleChange::says)
+                    .collect();
+                if said.is_empty() {
+                    "as in the data".to_owned()
+                } else {
+                    said.join("; ")
                 }
             }
             Change::Drivers(_) => self.drivers.code().to_owned(),
@@ -209,6 +260,8 @@ fn family(key: &str, vocabulary: &Vocabulary) -> String {
     };
     match key.rsplit_once('.') {
         Some((head, _)) if by_country(head) => head.to_owned(),
+        // Rules of one country together: `rule.THA-021` is among those of `rule.THA`.
+        Some(("rule", id)) => format!("rule.{}", id.split('-').next().unwrap_or(id)),
         _ => key.to_owned(),
     }
 }

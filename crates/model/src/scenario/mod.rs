@@ -3,6 +3,7 @@
 mod chain;
 mod change;
 mod read;
+mod rule;
 mod schema;
 mod settings;
 mod target;
@@ -13,6 +14,7 @@ use std::fmt::Write;
 
 use crate::ids::Drivers;
 use crate::input::Problems;
+use crate::rules::{RuleChange, Rules};
 pub use change::{Change, ChangeGroup, group};
 pub use schema::json_schema;
 pub use target::{Direction, Target};
@@ -97,6 +99,8 @@ pub struct Vocabulary {
     pub regions: Vec<String>,
     /// Last year of history: a scenario changes nothing up to it.
     pub base_year: i32,
+    /// Rules of the pack, which a scenario may change; none where it may not.
+    pub rules: Option<Rules>,
 }
 
 /// A checked scenario.
@@ -117,6 +121,8 @@ pub struct Scenario {
     pub set: Vec<(String, Setting)>,
     /// What its author wants to reach; moves nothing.
     pub targets: Vec<Target>,
+    /// Changes of rules, in the order in which they are made.
+    pub rules: Vec<RuleChange>,
     /// The texts it was read from, the outermost ancestor first.
     pub texts: Vec<(String, String)>,
 }
@@ -131,6 +137,7 @@ impl Default for Scenario {
             policy_as_of: None,
             set: Vec::new(),
             targets: Vec::new(),
+            rules: Vec::new(),
             texts: Vec::new(),
         }
     }
@@ -224,6 +231,15 @@ impl Scenario {
             let _ = writeln!(text, "{} = {value}", quoted(path));
         }
         text.extend(self.targets.iter().map(Target::canonical));
+        for change in &self.rules {
+            text.push_str("\n[[rule]]\n");
+            for (column, cell) in &change.raw.cells {
+                let _ = writeln!(text, "{column} = {}", quoted(&cell.text));
+            }
+            if change.remove {
+                text.push_str("remove = true\n");
+            }
+        }
         text
     }
 }

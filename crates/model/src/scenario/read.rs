@@ -6,7 +6,7 @@ use super::{HORIZONS, Scenario, Vocabulary};
 use crate::ids::Drivers;
 use crate::input::{Problem, Problems, nearest, position};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "description",
     "extends",
@@ -14,6 +14,7 @@ const KEYS: [&str; 9] = [
     "drivers",
     "policy_as_of",
     "set",
+    "rule",
     "lever",
     "target",
 ];
@@ -99,6 +100,7 @@ impl<'a> Walk<'a> {
                 "drivers" => self.drivers(at, item, scenario),
                 "policy_as_of" => self.date(at, item, scenario),
                 "set" => self.settings(at, item, scenario),
+                "rule" => self.rules(at, item, scenario),
                 "lever" => self.levers(at, item),
                 "target" => self.targets(at, item, scenario),
                 _ => {

@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{HORIZONS, ParameterInfo, Reach, Vocabulary, read};
 use crate::ids::Drivers;
+use crate::rules::Instrument;
+use crate::rules::read::COLUMNS;
 
 /// The schema, with every parameter that may be set, its unit and its range.
 pub fn json_schema(vocabulary: &Vocabulary) -> Value {
@@ -24,6 +26,16 @@ pub fn json_schema(vocabulary: &Vocabulary) -> Value {
             plain.insert(info.path.clone(), parameter(info, vocabulary.base_year));
         }
     }
+    let columns: Map<String, Value> = COLUMNS
+        .iter()
+        .map(|&column| ((*column).to_owned(), column_schema(column)))
+        .collect();
+    let mut rule = columns;
+    rule.insert("id".to_owned(), json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}], "description": "identifier, or several that take the same change"}));
+    rule.insert(
+        "remove".to_owned(),
+        json!({"type": "boolean", "description": "take the rule away"}),
+    );
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Kyoso scenario",
@@ -36,6 +48,11 @@ pub fn json_schema(vocabulary: &Vocabulary) -> Value {
             "horizon": {"type": "integer", "minimum": first, "maximum": last, "description": "last year of the projection"},
             "drivers": {"enum": drivers, "description": "path of people and income"},
             "policy_as_of": {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$", "description": "rules announced after this date are unknown to the run; the pack dates rules by year, which counts as its last day"},
+            "rule": {
+                "type": "array",
+                "description": "changes of policy rules: one removed, some cells of one altered, or a new one",
+                "items": {"type": "object", "additionalProperties": false, "required": ["id"], "properties": rule},
+            },
             "set": {
                 "type": "object",
                 "description": "parameters by path, in quotes: a number, or a table of years (linear between them, constant outside)",
@@ -73,6 +90,23 @@ fn target(vocabulary: &Vocabulary) -> Value {
             },
         },
     })
+}
+
+/// What a cell of a rule may hold.
+fn column_schema(column: &str) -> Value {
+    match column {
+        "instrument" => {
+            json!({"enum": Instrument::ALL.iter().map(|one| one.code()).collect::<Vec<_>>()})
+        }
+        "value" | "fine_usd" => json!({"type": "number"}),
+        "start" | "end" | "announced" => {
+            json!({"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"})
+        }
+        "condition" => {
+            json!({"type": "string", "description": "terms joined by `;`, such as battery_kwh>=30; price_thb<=2000000; built=local; signed"})
+        }
+        _ => json!({"type": "string"}),
+    }
 }
 
 fn parameter(info: &ParameterInfo, base_year: i32) -> Value {

@@ -26,6 +26,7 @@ fn vocabulary() -> Vocabulary {
         variables: vec!["Sales|Battery [Share]".to_owned(), "Stocks".to_owned()],
         regions: ["World", "ASEAN", "IDN", "THA"].map(str::to_owned).to_vec(),
         base_year: 2023,
+        rules: None,
     }
 }
 
