@@ -51,7 +51,35 @@ const FIRST_STEP: f64 = 1.0 / 512.0;
 /// False positions before the bracket is halved to the end.
 const PATIENCE: usize = 60;
 
-/// Finds an input between `low` and `high` whose output is the wanted one.
+/// How far the search has gone to one side.
+struct Side {
+    /// Last input with an output.
+    at: (f64, f64),
+    /// No input beyond this.
+    limit: f64,
+    /// True where the model has no output at the limit: inputs before it are tried closer and closer.
+    fails: bool,
+}
+
+impl Side {
+    /// The next input to try; none where the side is exhausted.
+    fn next(&self, step: f64, start: f64, finest: f64) -> Option<f64> {
+        let left = self.limit - self.at.0;
+        if self.fails {
+            return (left.abs() > finest).then(|| self.at.0 + left / 2.0);
+        }
+        let to = start + step.copysign(self.limit - start);
+        let to = if (to - start).abs() < (self.limit - start).abs() {
+            to
+        } else {
+            self.limit
+        };
+        (left != 0.0).then_some(to)
+    }
+}
+
+/// Finds an input between `low` and `high` whose output is the wanted one. An output of NaN says that the model has
+/// none there: the search goes no further that way.
 pub fn reach<E>(
     mut output: impl FnMut(f64) -> Result<f64, E>,
     wanted: f64,
@@ -59,21 +87,32 @@ pub fn reach<E>(
 ) -> Result<Found, E> {
     let start = search.start.clamp(search.low, search.high);
     let first = (start, output(start)?);
+    if (first.1 - wanted).abs() <= search.tolerance {
+        let (input, output) = first;
+        return Ok(Found::Reached { input, output });
+    }
     let (mut least, mut most) = (first, first);
-    let near = |point: (f64, f64)| (point.1 - wanted).abs() <= search.tolerance;
-    let (mut up, mut down) = (first, first);
+    let mut sides = [search.high, search.low].map(|limit| Side {
+        at: first,
+        limit,
+        fails: false,
+    });
     let mut step = (search.high - search.low) * FIRST_STEP;
-    while !near(first) && (up.0 < search.high || down.0 > search.low) {
-        for (end, to) in [
-            (&mut up, (start + step).min(search.high)),
-            (&mut down, (start - step).max(search.low)),
-        ] {
-            if to == end.0 {
+    let finest = step / 64.0;
+    loop {
+        let mut exhausted = true;
+        for side in &mut sides {
+            let Some(to) = side.next(step, start, finest) else {
+                continue;
+            };
+            exhausted = false;
+            let next = (to, output(to)?);
+            if next.1.is_nan() {
+                (side.limit, side.fails) = (to, true);
                 continue;
             }
-            let next = (to, output(to)?);
-            if (end.1 - wanted) * (next.1 - wanted) <= 0.0 {
-                return inside(output, wanted, *end, next, search.tolerance);
+            if (side.at.1 - wanted) * (next.1 - wanted) <= 0.0 {
+                return inside(output, wanted, side.at, next, search.tolerance);
             }
             if next.1 < least.1 {
                 least = next;
@@ -81,16 +120,13 @@ pub fn reach<E>(
             if next.1 > most.1 {
                 most = next;
             }
-            *end = next;
+            side.at = next;
+        }
+        if exhausted {
+            return Ok(Found::OutOfReach { least, most });
         }
         step *= 2.0;
     }
-    Ok(if near(first) {
-        let (input, output) = first;
-        Found::Reached { input, output }
-    } else {
-        Found::OutOfReach { least, most }
-    })
 }
 
 /// The crossing between two inputs on different sides of the wanted output.
@@ -110,9 +146,12 @@ fn inside<E>(
         } else {
             b
         };
+        let found = Found::Reached {
+            input: best.0,
+            output: best.1,
+        };
         if (best.1 - wanted).abs() <= tolerance || (a.0 - b.0).abs() <= narrow {
-            let (input, output) = best;
-            return Ok(Found::Reached { input, output });
+            return Ok(found);
         }
         let (over, under) = (weight_a * (a.1 - wanted), weight_b * (b.1 - wanted));
         let false_position = (a.0 * under - b.0 * over) / (under - over);
@@ -124,6 +163,10 @@ fn inside<E>(
         };
         tried += 1;
         let next = (input, output(input)?);
+        if next.1.is_nan() {
+            // A hole between two inputs with outputs: what is nearest beside it.
+            return Ok(found);
+        }
         // The end that stays loses half its weight, so that it does not stay for ever.
         if (next.1 - wanted) * (a.1 - wanted) > 0.0 {
             a = next;
@@ -196,6 +239,21 @@ mod tests {
         };
         assert!(
             matches!(find(|x| x, 0.0, unit), Found::Reached { input, .. } if input.abs() < 1e-12)
+        );
+    }
+
+    #[test]
+    fn where_the_model_fails_the_search_comes_closer_and_ends() {
+        let fails = |x: f64| if x > 700.0 { f64::NAN } else { x };
+        assert!(
+            matches!(find(fails, 650.0, WIDE), Found::Reached { input, .. } if (input - 650.0).abs() < 1e-6)
+        );
+        let Found::OutOfReach { least, most } = find(fails, 1e4, WIDE) else {
+            panic!("it fails before");
+        };
+        assert!(
+            least.1 <= -9e4 && (500.0..=700.0).contains(&most.1),
+            "{least:?} {most:?}"
         );
     }
 

@@ -46,6 +46,8 @@ pub enum Command {
     Run(RunOptions),
     /// Runs scenarios side by side: what differs, and which change makes the difference.
     Compare(CompareOptions),
+    /// A recorded year solved again at its own tastes under other rules; apart from the outlook.
+    Counterfactual(CounterfactualOptions),
     /// How much of a measure a wanted outcome takes, by varying the measure until the model gives it.
     Reach(ReachOptions),
     /// Projects from earlier base years and scores against the record.
@@ -94,6 +96,15 @@ pub enum TableFormat {
     Parquet,
     /// Comma-separated values.
     Csv,
+}
+
+impl From<TableFormat> for kyoso_report::write::Format {
+    fn from(format: TableFormat) -> Self {
+        match format {
+            TableFormat::Parquet => Self::Parquet,
+            TableFormat::Csv => Self::Csv,
+        }
+    }
 }
 
 #[derive(Debug, Args, Clone)]
@@ -151,6 +162,25 @@ pub struct CompareOptions {
     #[arg(long, value_name = "YEAR")]
     pub horizon: Option<i32>,
     /// Folder for the results (default `out/compare-A-B`).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Format of the tables.
+    #[arg(long, value_enum, default_value = "parquet")]
+    pub format: TableFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct CounterfactualOptions {
+    /// A shipped scenario by name, or a .toml file: its settings and rules hold in the recorded year.
+    #[arg(default_value = "baseline")]
+    pub scenario: String,
+    /// The recorded year (default: the base year).
+    #[arg(long, value_name = "YEAR")]
+    pub year: Option<i32>,
+    /// Countries to show (default: those that move).
+    #[arg(long, value_delimiter = ',', value_name = "ISO3,...")]
+    pub countries: Vec<String>,
+    /// Folder for the tables (default `out/counterfactual-NAME-YEAR`).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Format of the tables.

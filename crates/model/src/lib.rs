@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod cohorts;
 pub mod compare;
 pub mod conduct;
+pub mod counterfactual;
 pub mod explain;
 pub mod hindcast;
 pub mod ids;

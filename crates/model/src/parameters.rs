@@ -121,6 +121,7 @@ const YEARLY: &[&str] = &[
     "battery.learning_rate",
     "battery.materials_floor",
     "chargers.elasticity",
+    "cost",
     "fuel",
     "quota.stock_growth",
 ];

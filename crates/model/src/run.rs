@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::calibrate::{self, Base, adoption::ADOPTED};
 use crate::cohorts::used_age_profile;
-use crate::ids::{Carrier, Grid, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
+use crate::ids::{Carrier, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
 use crate::parameters::Parameters;
 use crate::scenario::Scenario;
 use crate::state::{CountryState, State};
@@ -165,6 +165,7 @@ struct YearConstants {
     charger_elasticity: f64,
     type_approval: f64,
     km_age_decline: f64,
+    cost_factors: [[f64; POWERTRAINS]; ORIGINS],
 }
 
 fn project(
@@ -267,6 +268,7 @@ fn project(
                 charger_elasticity: parameters.at("chargers.elasticity", year),
                 type_approval: parameters.get("tech.type_approval_ratio"),
                 km_age_decline: parameters.get("fleet.km_age_decline"),
+                cost_factors: cost::origin_factors(&parameters, year),
             },
         };
         let stepped: Vec<(CountryYear, CountryState)> = state
@@ -558,7 +560,8 @@ fn country_year(
                 Size::Shift(reference.countries[c].demand)
             }),
     };
-    let marginal_cost_usd = marginal_costs(year_of, c);
+    let marginal_cost_usd =
+        price::marginal_costs(world, base, costs, &year_of.constants.cost_factors, c);
     let wedges = price::wedges(world, &base.price_level, costs, &base.offers, c);
     // From the reference's prices of the year, where nothing changed, the same prices come back to the last bit.
     let (start_usd, multipliers) = match year_of.reference {
@@ -653,22 +656,6 @@ fn country_year(
         chargers: state.chargers,
     };
     (result, state)
-}
-
-/// Marginal costs of a country's offers, USD 2023: those of the base year moved by direct cost.
-fn marginal_costs(year_of: &Year, c: usize) -> Vec<f64> {
-    let (world, base) = (year_of.world, year_of.base);
-    base.offers
-        .of(c)
-        .map(|j| {
-            let (s, f) = (
-                base.offers.segment[j] as usize,
-                base.offers.powertrain[j] as usize,
-            );
-            let direct = year_of.costs.direct_cost(&base.price_level, world, c, s, f);
-            base.prices.marginal_cost_usd[j] * direct / base.prices.direct_cost_usd[j]
-        })
-        .collect()
 }
 
 /// Public chargers grow with the plug-in fleet (elasticity from the literature), unless a scenario sets them.

@@ -127,6 +127,8 @@ fn every_parameter_that_may_be_set_moves_results_and_none_moves_history() {
     for info in catalogue
         .iter()
         .filter(|info| info.reach != Reach::Calibration)
+        // One origin stands for all: the rows differ in nothing else.
+        .filter(|info| !info.path.starts_with("cost.") || info.path.contains(".CHN"))
     {
         let (path, high, low) = samples(info);
         let constant = |value| numbers(vec![(path.clone(), Setting::Constant(value))]);

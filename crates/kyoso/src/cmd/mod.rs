@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod compare;
+mod counterfactual;
 mod data;
 mod doctor;
 mod estimate;
@@ -31,6 +32,7 @@ pub fn dispatch(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Run(options) => run::run(common, options),
         Command::Compare(options) => compare::compare(common, options),
+        Command::Counterfactual(options) => counterfactual::counterfactual(common, options),
         Command::Reach(options) => reach::reach(common, options),
         Command::Hindcast(options) => hindcast::hindcast(common, options),
         Command::Estimate(options) => estimate::estimate(common, options),

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use anyhow::{Result, bail};
 use kyoso_explore::reach::{Found, Search, reach as search};
 use kyoso_model::compare::Indicators;
+use kyoso_model::run::RunError;
 use kyoso_model::scenario::{
     Found as Text, HORIZONS, Library, Missing, ParameterInfo, Scenario, Setting, Vocabulary,
 };
@@ -94,7 +95,12 @@ pub fn reach(common: &Common, options: &ReachOptions) -> Result<()> {
     let bar = term::bar(common.quiet, 40, "reach");
     let run = |setting: f64| {
         bar.inc(1);
-        stage.indicators(&with(setting)).map(|run| value_of(&run))
+        match stage.indicators(&with(setting)) {
+            Ok(run) => Ok(value_of(&run)),
+            // Beyond what the market bears there is no equilibrium: the search ends before.
+            Err(RunError::NotConverged { .. }) => Ok(f64::NAN),
+            Err(other) => Err(other),
+        }
     };
     let looked = Search {
         start,
@@ -134,7 +140,7 @@ pub fn reach(common: &Common, options: &ReachOptions) -> Result<()> {
             options,
             now,
             &format!(
-                "between {} and {} ({}) `{}` moves it from {} (at {}) to {} (at {})",
+                "between {} and {} ({}), as far as prices have an equilibrium, `{}` moves it from {} (at {}) to {} (at {})",
                 within.0,
                 within.1,
                 info.unit,

@@ -7,8 +7,9 @@ use kyoso_model::input::{Record, Source, nearest};
 use kyoso_model::results::Results;
 use kyoso_model::run::{self, RunError};
 use kyoso_model::scenario::{Scenario, Vocabulary};
-use kyoso_model::tables::Table;
+use kyoso_model::tables::{Table, Values};
 use kyoso_model::world::World;
+use serde_json::{Value, json};
 
 use crate::pack;
 
@@ -68,4 +69,20 @@ pub fn check_words(what: &str, asked: &[String], known: &[String], problems: &mu
         );
         problems.push(format!("unknown {what} `{word}`\n  help: {help}"));
     }
+}
+
+/// A table as a list of JSON objects.
+pub fn rows(table: &Table) -> Vec<Value> {
+    let cell = |values: &Values, row: usize| match values {
+        Values::Words { words, codes } => json!(words[codes[row] as usize]),
+        Values::Integers(values) => json!(values[row]),
+        Values::Reals(values) => json!(values[row]),
+    };
+    (0..table.rows())
+        .map(|row| {
+            let columns = table.columns.iter();
+            let cells = columns.map(|column| (column.name.to_owned(), cell(&column.values, row)));
+            Value::Object(cells.collect())
+        })
+        .collect()
 }

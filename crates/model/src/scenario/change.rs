@@ -241,7 +241,7 @@ pub fn group(
 /// True if a key is this one or stands under it.
 fn begins(key: &str, head: &str) -> bool {
     key.strip_prefix(head)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
 }
 
 fn no_change(key: &str, keys: &[String]) -> String {

@@ -477,8 +477,34 @@ pub fn price_level(world: &World) -> PriceLevel {
     level
 }
 
+/// Factors on marginal costs that a scenario sets by origin and powertrain, one where it sets none.
+pub fn origin_factors(parameters: &Parameters, year: i32) -> [[f64; POWERTRAINS]; ORIGINS] {
+    let factor = |path: &str| {
+        let known = parameters.find(path);
+        known.map_or(1.0, |_| parameters.at(path, year))
+    };
+    std::array::from_fn(|o| {
+        let origin = Origin::ALL[o].code();
+        let whole = factor(&format!("cost.origin.{origin}"));
+        std::array::from_fn(|f| {
+            let powertrain = Powertrain::ALL[f].code();
+            whole * factor(&format!("cost.origin_powertrain.{origin}.{powertrain}"))
+        })
+    })
+}
+
 /// Costs of a year of history, with the recorded pack price and chargers.
 pub fn history(world: &World, t: usize) -> CostYear {
+    history_under(world, t, &world.parameters, None)
+}
+
+/// Costs of a year of history under other parameters and the rules announced by a year.
+pub fn history_under(
+    world: &World,
+    t: usize,
+    parameters: &Parameters,
+    policy_as_of: Option<i32>,
+) -> CostYear {
     let year = crate::ids::FIRST_YEAR + t as i32;
     let chargers: Vec<f64> = (0..world.countries.len())
         .map(|c| recorded_chargers(world, c, t))
@@ -486,12 +512,12 @@ pub fn history(world: &World, t: usize) -> CostYear {
     let pack = pack_price_near(world, t);
     CostYear::new(
         world,
-        &world.parameters,
+        parameters,
         year,
         pack,
         &chargers,
         Drivers::Ssp2,
-        None,
+        policy_as_of,
     )
 }
 

@@ -7,7 +7,8 @@ use kyoso_demand::classes::{Buyers, ClassLayout, ClassMarket, ClassTastes, Costs
 
 use super::cost::{CostYear, PriceLevel};
 use super::standards::{Constraint, Multipliers};
-use crate::calibrate::mix::Offers;
+use crate::calibrate::{Base, mix::Offers};
+use crate::ids::{ORIGINS, POWERTRAINS};
 use crate::world::World;
 
 /// Largest relative change of a price in the last pass at which prices count as solved.
@@ -84,6 +85,31 @@ pub fn beside(world: &World, costs: &CostYear, offers: &Offers, c: usize) -> Vec
                 *cell = costs.beside_price(world, c, s, f);
             }
             *cell
+        })
+        .collect()
+}
+
+/// Marginal costs of a country's offers, USD 2023: those of the base year moved by direct cost and by what a scenario sets for
+/// origins.
+pub fn marginal_costs(
+    world: &World,
+    base: &Base,
+    costs: &CostYear,
+    factors: &[[f64; POWERTRAINS]; ORIGINS],
+    c: usize,
+) -> Vec<f64> {
+    let offers = &base.offers;
+    offers
+        .of(c)
+        .map(|j| {
+            let (o, s, f) = (
+                offers.origin[j] as usize,
+                offers.segment[j] as usize,
+                offers.powertrain[j] as usize,
+            );
+            let direct = costs.direct_cost(&base.price_level, world, c, s, f);
+            let moved = direct / base.prices.direct_cost_usd[j];
+            base.prices.marginal_cost_usd[j] * moved * factors[o][f]
         })
         .collect()
 }

@@ -8,10 +8,10 @@ use kyoso_model::scenario::{Change, Scenario};
 use kyoso_model::tables::Table;
 use kyoso_report::html::compare::{Attributed, CompareInput, Compared, render};
 use kyoso_report::manifest::{MADE_BY, Manifest, hash};
-use kyoso_report::write::{self, Format};
+use kyoso_report::write;
 
 use super::{Comparison, Entry, Stage};
-use crate::cli::{Common, CompareOptions, TableFormat};
+use crate::cli::{Common, CompareOptions};
 use crate::output::Draft;
 
 /// Tables, report and manifest in a folder that appears whole.
@@ -25,10 +25,7 @@ pub fn write(
     warnings: &[String],
 ) -> Result<()> {
     let draft = Draft::new(place)?;
-    let format = match options.format {
-        TableFormat::Parquet => Format::Parquet,
-        TableFormat::Csv => Format::Csv,
-    };
+    let format = options.format.into();
     let mut tables = vec![comparison.differences(&comparison.selection)];
     tables.extend(comparison.attribution());
     let targets = comparison.targets();

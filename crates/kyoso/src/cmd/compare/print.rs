@@ -4,10 +4,10 @@ use std::path::Path;
 
 use kyoso_model::compare::percent;
 use kyoso_model::ids::Group;
-use kyoso_model::tables::{Table, Values};
 use kyoso_model::world::World;
 use serde_json::{Map, Value, json};
 
+use super::super::stage::rows;
 use super::{Comparison, HEADLINE, Split, shown_regions};
 use crate::cli::CompareOptions;
 use crate::term;
@@ -320,23 +320,7 @@ pub fn json(comparison: &Comparison, place: &Path) -> Value {
         .chain(&targets)
         .chain([&differences])
     {
-        all.insert(table.name.to_owned(), rows(table));
+        all.insert(table.name.to_owned(), Value::Array(rows(table)));
     }
     Value::Object(all)
-}
-
-/// A table as a list of objects.
-fn rows(table: &Table) -> Value {
-    let cell = |values: &Values, row: usize| match values {
-        Values::Words { words, codes } => json!(words[codes[row] as usize]),
-        Values::Integers(values) => json!(values[row]),
-        Values::Reals(values) => json!(values[row]),
-    };
-    (0..table.rows())
-        .map(|row| {
-            let columns = table.columns.iter();
-            let cells = columns.map(|column| (column.name.to_owned(), cell(&column.values, row)));
-            Value::Object(cells.collect())
-        })
-        .collect()
 }
