@@ -1012,6 +1012,143 @@ write("origin_rules", ["regime", "content"],
         ("TCA", "0.45", "electric vehicles to the end of 2026; 0.55 after"), ("EVFTA", "0.55", ""), ("customs union", "0", "free circulation"), ("EAEU", "0.5", ""), ("ACE14", "0.5", ""), ("ACE55", "0.4", ""), ("ACE72", "0.5", ""))], 1)
 used_sources["RECALLED_ORIGIN_RULES"] = "Rules of origin for vehicles by agreement, from memory, unchecked"
 
+# Minerals: mines in tonnes, refining in shares; of several counts of a year the latest revision is used
+PLACE = {"DR Congo": "COD", "Congo, Democratic Republic": "COD", "Korea (Rep. of)": "KOR", "Korea, Republic": "KOR", "Korea, Dem. P.R. of": "PRK",
+         "New Caledonia": "NCL", "World": "WLD", "Viet Nam": "VNM", "Laos": "LAO", "Russia": "RUS", "United States": "USA", "Myanmar": "MMR"}
+MINERALS = ("lithium", "nickel", "cobalt", "manganese", "graphite", "rare_earths", "copper")
+
+
+def place(name):
+    code = PLACE.get(name, NAMES.get(name.lower(), ""))
+    return code if code in ISO | {"WLD"} else ""
+
+
+def revision(r):
+    order = ("Minerals Yearbook", "British Geological", "Summaries 2024", "Summaries (2023", "Summaries 2023")
+    return next((i for i, word in enumerate(order) if word in r["source"]), len(order))
+
+
+mines = {}
+for r in sorted(rows("tech/minerals.csv"), key=revision):
+    if r["mineral"] in MINERALS and r["stage"] == "mine_production" and int(r["year"]) <= BASE and place(r["country"]) and float(r["value"]) > 0:
+        key = (r["mineral"], place(r["country"]), r["year"])
+        mines.setdefault(key, list(key) + [num(r["value"])] + tail(r, r["year"]))
+# One count of the world that is less than its parts would make the rest negative.
+write("mineral_supply", ["mineral", "iso3", "year", "tonnes"], list(mines.values()), 3)
+refined, refined_world = {}, {}
+for r in rows("tech/minerals.csv"):
+    if r["mineral"] in ("nickel", "cobalt", "copper") and r["stage"] == "refined_production" and r["year"] == "2021":
+        if r["country"] == "World":
+            refined_world[r["mineral"]] = float(r["value"])
+        elif place(r["country"]) and float(r["value"]) > 0:
+            refined[r["mineral"], place(r["country"])] = r
+refining = [[m, iso3, "2021", repr(round(float(r["value"]) / refined_world[m], 4))] + tail(r, 2021, "refined tonnes over those of the world") for (m, iso3), r in refined.items()]
+for r in rows("tech/minerals.csv"):
+    newest = {"lithium": "2019", "rare_earths": "2020"}.get(r["mineral"])
+    if r["stage"] == "refining_share" and r["year"] == newest and place(r["country"]):
+        refining.append([r["mineral"], place(r["country"]), r["year"], num(r["value"])] + tail(r, r["year"]))
+for m, share, note in (("graphite", "0.92", "battery-grade spheres"), ("manganese", "0.93", "high-purity sulphate")):
+    refining.append([m, "CHN", "2022", share, "2022", key_of("RECALLED_REFINING"), "recalled", note])
+used_sources["RECALLED_REFINING"] = "Chinese shares of battery-grade graphite and manganese sulphate about 2022, from memory, unchecked"
+write("mineral_refining", ["mineral", "iso3", "year", "share"], refining, 3)
+LCE_PER_LI = 5.323
+mineral_price = {}
+for r in rows("tech/minerals.csv"):
+    name = {"lithium_carbonate": "lithium"}.get(r["mineral"], r["mineral"])
+    if r["stage"] == "price" and name in MINERALS and int(r["year"]) <= BASE:
+        scale = LCE_PER_LI if r["mineral"] == "lithium_carbonate" else 1.0
+        key = (name, r["year"])
+        note = r["note"] + ("; carbonate price times 5.323" if scale > 1 else "")
+        mineral_price[key] = list(key) + [repr(round(float(r["value"]) * scale / deflator[int(r["year"])]))] + tail(r, r["year"], note)
+for m, usd, note in (("manganese", "1800", "contained in sulphate"), ("rare_earths", "30000", "basket of oxides of magnets and the rest")):
+    mineral_price[m, "2023"] = [m, "2023", usd, "2023", key_of("RECALLED_MINERAL_PRICE"), "recalled", note]
+used_sources["RECALLED_MINERAL_PRICE"] = "Prices of manganese and rare earths about 2023, from memory, unchecked"
+write("mineral_prices", ["mineral", "year", "usd2023_per_tonne"], list(mineral_price.values()), 2)
+
+# Content of packs by chemistry, and of vehicles apart from the pack
+CHEMISTRY = {"LFP": "LFP", "LMO": "LMO", "NCA": "NCA", "NMC 111": "NMC111", "NMC 532": "NMC532", "NMC 622": "NMC622", "NMC 721": "NMC721", "NMC 811": "NMC811",
+             "NMCA 89:4:4:3": "NMC900", "SIB": "sodium-ion", "SS NMC 811": "solid-state"}
+content = []
+for r in rows("tech/battery.csv"):
+    mineral = r["item"].replace("material_intensity_", "")
+    if r["item"].startswith("material_intensity_") and mineral in MINERALS and r["chemistry"] in CHEMISTRY and float(r["value"]) > 0:
+        content.append(["pack", CHEMISTRY[r["chemistry"]], mineral, num(r["value"]), "kg/kWh"] + tail(r, 2023))
+motor = next(r for r in rows("tech/battery.csv") if r["item"] == "vehicle_minerals_rare_earths")
+for f, ratio in (("BEV", 1), ("FCEV", 1), ("PHEV", .8), ("HEV", .5)):
+    note = "magnets of the motor" if ratio == 1 else "magnets of the motor, %g of those of a battery-electric car by power" % ratio
+    content.append(["vehicle", f, "rare_earths", num(str(float(motor["value"]) * ratio)), "kg/vehicle"] + tail(motor if ratio == 1 else dict(motor, basis="estimate"), 2021, note))
+copper = next(r for r in rows("tech/battery.csv") if r["item"] == "vehicle_minerals_copper" and r["chemistry"] == "ICE car")
+for f in ("ICE-gasoline", "ICE-diesel", "flex-fuel", "CNG", "HEV", "PHEV", "BEV", "FCEV"):
+    content.append(["vehicle", f, "copper", num(copper["value"]), "kg/vehicle"] + tail(copper, 2021, "wiring and motors; 53.2 kg of a battery-electric car less its pack leaves as much"))
+write("mineral_content", ["kind", "member", "mineral", "kg", "unit"], content, 3)
+paths = defaultdict(float)
+path_row = {}
+FAMILY = {"NMC532": "NMC532", "NMC622": "NMC622", "NMC811": "NMC811", "NMC900": "NMC900", "NMC900-Si": "NMC900", "NCA": "NCA", "LFP": "LFP", "SIB": "sodium-ion",
+          "NMC111": "NMC111", "LMO": "LMO"}
+for r in rows("tech/battery.csv"):
+    iso3 = NAMES.get(r["region"].lower(), "WLD" if r["region"] == "World" else "")
+    if r["item"] == "chemistry_share_bev_cars" and r["year"] == str(BASE) and (iso3 in ISO or iso3 == "WLD") and r["chemistry"] in CHEMISTRY:
+        key = (iso3, r["year"], CHEMISTRY[r["chemistry"]])
+    elif r["item"] == "chemistry_share_scenario_MIX":
+        key = ("WLD", r["year"], FAMILY.get(r["chemistry"], "solid-state"))
+    else:
+        continue
+    paths[key] += float(r["value"])
+    path_row[key] = r
+totals = defaultdict(float)
+for key, share in paths.items():
+    totals[key[:2]] += share
+write("chemistry_paths", ["iso3", "year", "chemistry", "share"],
+      [list(key) + [repr(round(share / totals[key[:2]], 6))] + tail(path_row[key], min(int(key[1]), BASE), path_row[key]["note"] + ("; scaled to one; lithium-sulphur and lithium-air with solid-state" if int(key[1]) > BASE else ""))
+       for key, share in paths.items() if share > 0], 3)
+
+# People: hours of a vehicle at the labour intensity of Thailand, all tiers. 44 hours in the plant are the 20 workers a thousand
+# pickups of Ban Pho; engine to electric drive 1 to 0.33 with packs assembled from bought cells (0.45 together); parts make four fifths of jobs.
+SKILLS = ("mechanical", "electrified powertrain and battery", "software", "production engineering")
+HOURS = {"body": {"ICE": 16, "HEV": 16, "PHEV": 16, "BEV": 15.2, "FCEV": 16}, "paint": {"ICE": 8, "HEV": 8, "PHEV": 8, "BEV": 7.6, "FCEV": 8},
+         "assembly": {"ICE": 20, "HEV": 21, "PHEV": 22, "BEV": 19, "FCEV": 22}, "powertrain": {"ICE": 130, "HEV": 150, "PHEV": 155, "BEV": 43, "FCEV": 90},
+         "battery": {"HEV": 3, "PHEV": 8, "BEV": 15.5, "FCEV": 3}, "parts": {"ICE": 720, "HEV": 720, "PHEV": 720, "BEV": 690, "FCEV": 700}}
+SPLIT = {("body", "any"): (.94, 0, 0, .06), ("paint", "any"): (.95, 0, 0, .05),
+         ("assembly", "ICE"): (.93, 0, .02, .05), ("assembly", "HEV"): (.88, .05, .02, .05), ("assembly", "PHEV"): (.83, .09, .03, .05), ("assembly", "BEV"): (.75, .15, .05, .05), ("assembly", "FCEV"): (.75, .15, .05, .05),
+         ("powertrain", "ICE"): (.92, 0, .02, .06), ("powertrain", "HEV"): (.70, .22, .03, .05), ("powertrain", "PHEV"): (.62, .29, .03, .06), ("powertrain", "BEV"): (0, .85, .07, .08), ("powertrain", "FCEV"): (0, .85, .07, .08),
+         ("battery", "any"): (0, .88, .05, .07),
+         ("parts", "ICE"): (.95, 0, .01, .04), ("parts", "HEV"): (.90, .05, .015, .035), ("parts", "PHEV"): (.87, .08, .02, .03), ("parts", "BEV"): (.80, .14, .03, .03), ("parts", "FCEV"): (.80, .14, .03, .03)}
+used_sources["KYOSO_LABOUR"] = "Own synthesis: JICA (2008) on Ban Pho, BCG (2020), Cotterman et al. (2024), Weng et al. (2024), Reuters (2020) on the share of parts"
+labour = []
+for stage, by_kind in HOURS.items():
+    for kind, hours in by_kind.items():
+        for f in ("ICE-gasoline", "ICE-diesel", "flex-fuel", "CNG") if kind == "ICE" else (kind,):
+            for skill, share in zip(SKILLS, SPLIT.get((stage, kind), SPLIT.get((stage, "any")))):
+                if share > 0:
+                    labour.append([f, stage, skill, repr(round(hours * share, 4)), "2024", "KYOSO_LABOUR", "estimate", "hours of the stage times the share of the skill"])
+write("labour_hours", ["powertrain", "stage", "skill", "hours"], labour, 3)
+jobs = {}
+for r in rows("tech/workforce.csv"):
+    iso3 = NAMES.get(r["region"].lower())
+    if r["topic"] == "employment" and r["item"] == "auto_industry_jobs" and iso3 in ISO and r["low"] and int(r["year"]) <= BASE:
+        jobs[iso3] = [iso3, r["year"], num(r["low"]), num(r["high"])] + tail(r, r["year"])
+    if r["item"] == "jobs_per_1000_vehicles_all_tiers":
+        jobs["THA"] = ["THA", "2023", "690000", "900000"] + tail(r, 2023, "690,000 (Krungthai) to 900,000 (Reuters), over 1.84 million vehicles of 2023")
+for iso3, low, high in (("JPN", 780000, 1150000), ("DEU", 740000, 890000), ("USA", 990000, 1100000), ("CHN", 4000000, 5500000), ("KOR", 320000, 390000), ("IND", 1000000, 4000000), ("MEX", 800000, 1000000),
+                        ("BRA", 330000, 480000), ("FRA", 180000, 400000), ("ESP", 140000, 300000), ("ITA", 160000, 270000), ("GBR", 150000, 200000), ("CZE", 170000, 190000), ("POL", 190000, 220000), ("TUR", 150000, 300000), ("ZAF", 100000, 120000)):
+    jobs[iso3] = [iso3, "2022", str(low), str(high), "2022", key_of("RECALLED_JOBS"), "recalled", "vehicles and parts; the upper end with wider tiers"]
+used_sources["RECALLED_JOBS"] = "Jobs in making vehicles and parts by country about 2022, from memory, unchecked"
+write("auto_jobs", ["iso3", "year", "low", "high"], list(jobs.values()), 1)
+
+# Biofuels: what a country can supply a year, in energy, with its carbon and cost
+used_sources["KYOSO_BIOFUEL"] = "Own reading of the fuels table (S&P Global on APROBI, USDA FAS annuals, Malaysian Biodiesel Association) and of capacities from memory"
+ML = {"ethanol": 21.2e-3, "biodiesel": 33e-3, "hvo": 34.3e-3}
+BIO = [("IDN", "biodiesel", "palm", 20000, 50.5, 51.6, 29, "46 Mt of palm oil, two fifths for fuel; land use of Harsono and Subronto"), ("IDN", "ethanol", "molasses", 300, 46.8, 3, 38, "capacity of fuel-grade plants, from memory"),
+       ("IDN", "hvo", "used cooking oil", 600, 16, 0, 40, "collected and exported today, from memory"), ("THA", "biodiesel", "palm", 2500, 50.5, 5, 31, "capacity from memory; 1,680 ML used in 2023; palm on old farmland"),
+       ("THA", "ethanol", "cassava and molasses", 2300, 42.5, 4, 37, "capacity from memory; 1,250 ML used in 2023"), ("THA", "hvo", "used cooking oil", 115, 16, 0, 40, "from memory"),
+       ("MYS", "biodiesel", "palm", 2045, 50.5, 30, 29, "potential of the association if B20 is widened"), ("MYS", "hvo", "used cooking oil", 250, 16, 0, 40, "from memory"),
+       ("PHL", "ethanol", "molasses", 700, 46.8, 3, 42, "375 ML made and 310 ML imported in 2023"), ("PHL", "biodiesel", "coconut", 700, 32.8, 0, 45, "capacity from memory"),
+       ("VNM", "ethanol", "cassava", 500, 45, 5, 38, "capacity from memory"), ("VNM", "hvo", "used cooking oil", 150, 16, 0, 40, "from memory"), ("JPN", "hvo", "used cooking oil", 400, 16, 0, 45, "from memory"),
+       ("CHN", "hvo", "used cooking oil", 4000, 16, 0, 40, "from memory"), ("BRA", "ethanol", "sugarcane", 40000, 28.6, 8, 26, "with second crop of maize, from memory"), ("USA", "ethanol", "maize", 62000, 56.8, 15, 28, "from memory"),
+       ("IND", "ethanol", "sugarcane and grain", 15000, 40, 10, 36, "capacity of 2024 programmes, from memory")]
+write("biofuel_supply", ["iso3", "fuel", "feedstock", "potential_pj", "supply_g_per_mj", "land_use_g_per_mj", "usd2023_per_gj"],
+      [[c, f, feed, repr(round(ml * ML[f], 3)), num(str(g)), num(str(land)), num(str(usd)), "2023", "KYOSO_BIOFUEL", "estimate", note] for c, f, feed, ml, g, land, usd, note in BIO], 3)
+
 bibliography = open(os.path.join(PACK, "sources.bib"), encoding="utf-8").read()
 for key, text in sorted(used_sources.items()):
     if "{%s," % key not in bibliography:

@@ -1,6 +1,7 @@
 //! The data in the program, or a folder in its place; scenarios by name or path.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -127,7 +128,17 @@ impl Library for Scenarios<'_> {
 
 /// What scenario files are checked against.
 pub fn vocabulary(record: &Record) -> Result<Vocabulary> {
-    let countries = record.table("countries").text("iso3").distinct().to_vec();
+    let table = record.table("countries");
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in 0..table.rows() {
+        let iso3 = table.text("iso3").get(row).to_owned();
+        groups
+            .entry(table.text("group").get(row).to_owned())
+            .or_default()
+            .push(iso3.clone());
+        groups.entry("World".to_owned()).or_default().push(iso3);
+    }
+    let countries = table.text("iso3").distinct().to_vec();
     let regions = std::iter::once("World")
         .chain(Group::ALL.iter().map(|group| group.code()))
         .chain(["ASEAN (11)"])
@@ -136,6 +147,7 @@ pub fn vocabulary(record: &Record) -> Result<Vocabulary> {
         rules: Some(Rules::load(record)?),
         variables: record.variables.clone(),
         regions: regions.map(str::to_owned).collect(),
+        groups,
         parameters: Parameters::from_record(record).catalogue(),
         countries,
         base_year: record

@@ -62,7 +62,7 @@ fn code(error: &anyhow::Error) -> u8 {
     if found(&|cause| cause.downcast_ref::<CheckFailed>().is_some()) {
         4
     } else if found(&|cause| {
-        cause.downcast_ref::<RunError>().is_some()
+        matches!(cause.downcast_ref(), Some(RunError::NotConverged { .. }))
             || cause.downcast_ref::<NotConverged>().is_some()
             || matches!(cause.downcast_ref(), Some(HindcastError::Run(_)))
     }) {

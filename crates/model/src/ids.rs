@@ -183,6 +183,114 @@ closed_set!(
     }
 );
 
+closed_set!(
+    /// Minerals of electric vehicles.
+    Mineral, MINERALS, {
+        /// Lithium, contained.
+        Lithium => "lithium",
+        /// Nickel.
+        Nickel => "nickel",
+        /// Cobalt.
+        Cobalt => "cobalt",
+        /// Manganese.
+        Manganese => "manganese",
+        /// Graphite, natural or synthetic.
+        Graphite => "graphite",
+        /// Rare earths, as oxides.
+        RareEarths => "rare_earths",
+        /// Copper.
+        Copper => "copper",
+    }
+);
+
+closed_set!(
+    /// Chemistries of traction batteries.
+    Chemistry, CHEMISTRIES, {
+        /// Lithium iron phosphate.
+        Lfp => "LFP",
+        /// Lithium manganese oxide.
+        Lmo => "LMO",
+        /// Nickel cobalt aluminium.
+        Nca => "NCA",
+        /// Nickel manganese cobalt 1:1:1.
+        Nmc111 => "NMC111",
+        /// 5:3:2.
+        Nmc532 => "NMC532",
+        /// 6:2:2.
+        Nmc622 => "NMC622",
+        /// 7:2:1.
+        Nmc721 => "NMC721",
+        /// 8:1:1.
+        Nmc811 => "NMC811",
+        /// Nine tenths nickel.
+        Nmc900 => "NMC900",
+        /// Sodium-ion.
+        SodiumIon => "sodium-ion",
+        /// Solid electrolyte and later chemistries.
+        SolidState => "solid-state",
+    }
+);
+
+impl Chemistry {
+    /// True where the cathode holds nickel and the electrolyte is liquid: what iron or sodium can replace.
+    pub const fn is_nickel_based(self) -> bool {
+        matches!(
+            self,
+            Self::Nca
+                | Self::Nmc111
+                | Self::Nmc532
+                | Self::Nmc622
+                | Self::Nmc721
+                | Self::Nmc811
+                | Self::Nmc900
+        )
+    }
+}
+
+closed_set!(
+    /// Skills of the people who make vehicles.
+    Skill, SKILLS, {
+        /// Body, engine, chassis.
+        Mechanical => "mechanical",
+        /// Motors, power electronics, cells and packs.
+        Electrified => "electrified powertrain and battery",
+        /// Software.
+        Software => "software",
+        /// Production engineering.
+        Engineering => "production engineering",
+    }
+);
+
+closed_set!(
+    /// Stages of making a vehicle at which people work.
+    WorkStage, WORK_STAGES, {
+        /// Press and body.
+        Body => "body",
+        /// Paint.
+        Paint => "paint",
+        /// Final assembly.
+        Assembly => "assembly",
+        /// Engine, gearbox, electric drive.
+        Powertrain => "powertrain",
+        /// Packs.
+        Battery => "battery",
+        /// Parts of suppliers.
+        Parts => "parts",
+    }
+);
+
+closed_set!(
+    /// Liquid biofuels.
+    Biofuel, BIOFUELS, {
+        /// Ethanol in petrol.
+        Ethanol => "ethanol",
+        /// Esters in diesel.
+        Biodiesel => "biodiesel",
+        /// Hydrotreated oil in diesel, of any share.
+        Hydrotreated => "hvo",
+    }
+);
+
 /// First year held by arrays over years.
 pub const FIRST_YEAR: i32 = 2000;
 /// Last year held by arrays over years.

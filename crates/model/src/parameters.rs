@@ -113,6 +113,8 @@ const FITTED: &[&str] = &[
     "tech.price_income_elasticity",
     "trade",
     "used_trade.net_import_rate",
+    "workforce.heavy_hours",
+    "workforce.hours_a_year",
 ];
 
 /// Families of parameters that are read every year: the others are read once a run.

@@ -1,6 +1,7 @@
 //! A run as tables: the words begin again here (interface.md, "Tables").
 
 mod indicators;
+mod industry;
 mod prices;
 mod record_check;
 pub mod targets;
@@ -167,6 +168,14 @@ impl Results<'_> {
             self.vehicles(),
             self.standards(),
             self.record_check(),
+            self.minerals(),
+            self.mineral_markets(),
+            self.mineral_dependence(),
+            self.packs(),
+            self.workforce(),
+            self.workforce_record(),
+            self.making(),
+            self.pathways(),
         ];
         tables.extend(targets);
         tables
@@ -212,7 +221,33 @@ impl Results<'_> {
                 .sum();
             record = record.max((sold - 1.0).abs());
         }
+        let (mut packs, mut made) = (0.0_f64, 0.0_f64);
+        for year in &self.outcome.years {
+            for c in 0..self.world.countries.len() {
+                let row = year.industry.minerals.packs.row(c);
+                if row[5] > 0.0 {
+                    packs = packs.max(((row[1] + row[2] + row[3] + row[4]) / row[5] - 1.0).abs());
+                }
+            }
+            let sold: f64 = year
+                .countries
+                .iter()
+                .flat_map(|country| country.light_new)
+                .sum();
+            let production: f64 = year.industry.made.light.cells().iter().sum();
+            made = made.max((production / sold - 1.0).abs());
+        }
         vec![
+            Balance {
+                name: "packs in = packs in use + second life + returned + lost",
+                residual: packs,
+                tolerance: 1e-9,
+            },
+            Balance {
+                name: "light vehicles made = light vehicles sold, world",
+                residual: made,
+                tolerance: 1e-9,
+            },
             Balance {
                 name: "stock(t) = stock(t-1) + new + used imports - scrapped - used exports",
                 residual: stock,
@@ -490,7 +525,15 @@ impl Results<'_> {
         let mut rows = Rows::new(
             vec![
                 self.iso3(),
-                vec!["tailpipe".to_owned(), "fuel supply".to_owned()],
+                [
+                    "tailpipe",
+                    "fuel supply",
+                    "assembly",
+                    "materials",
+                    "battery",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
             ],
             1,
         );
@@ -498,21 +541,62 @@ impl Results<'_> {
             rows.push(&[c, 0], year, &[energy.tailpipe_mt.iter().sum()]);
             rows.push(&[c, 1], year, &[energy.supply_mt.iter().sum()]);
         });
+        let base = std::iter::once((self.world.base_year, self.base_making_mt()));
+        let projected = self
+            .outcome
+            .years
+            .iter()
+            .map(|year| (year.year, year.industry.making_mt.clone()));
+        for (year, by_country) in base.chain(projected) {
+            for (c, stages) in by_country.iter().enumerate() {
+                for (stage, mt) in stages
+                    .iter()
+                    .enumerate()
+                    .filter(|_| self.base.production.share[c] > 0.0)
+                {
+                    rows.push(&[c, 2 + stage], year, &[*mt]);
+                }
+            }
+        }
         rows.table(
             "emissions",
-            "CO2 of light vehicles in use; fuel supply is CO2e with electricity over its life cycle",
+            "CO2 of light vehicles in use by country of use, and of making them by country of the plant; fuel supply is CO2e with electricity over its life cycle",
             &[
                 (Word(0), "iso3", "", "country"),
                 (Year, "year", "", "calendar year"),
-                (Word(1), "stage", "", "tailpipe or fuel supply"),
-                (Real(0), "co2", "Mt", "CO2 (tailpipe), CO2e (fuel supply)"),
+                (Word(1), "stage", "", "tailpipe, fuel supply, assembly, materials or battery"),
+                (Real(0), "co2", "Mt", "CO2 (tailpipe), CO2e (the others)"),
             ],
         )
     }
 
     fn fiscal(&self) -> Table {
-        let instruments = vec!["purchase incentive".to_owned(), "vehicle taxes".to_owned()];
-        let mut rows = Rows::new(vec![self.iso3(), self.iso3(), instruments], 1);
+        let mut instruments = vec!["purchase incentive".to_owned(), "vehicle taxes".to_owned()];
+        let mut payers = self.iso3();
+        let mut paid_by = Vec::new();
+        for (lever, _) in &self.outcome.measures.levers {
+            instruments.push(format!("lever: {}", lever.name));
+            let payer = if lever.payer.is_empty() {
+                "makers"
+            } else {
+                &lever.payer
+            };
+            paid_by.push(
+                payers
+                    .iter()
+                    .position(|name| name == payer)
+                    .unwrap_or_else(|| {
+                        payers.push(payer.to_owned());
+                        payers.len() - 1
+                    }),
+            );
+        }
+        let mut rows = Rows::new(vec![payers, self.iso3(), instruments], 1);
+        for year in &self.outcome.years {
+            for &(l, c, million) in &year.industry.spending {
+                rows.push(&[paid_by[l], c, 2 + l], year.year, &[-million]);
+            }
+        }
         for c in 0..self.world.countries.len() {
             for year in &self.outcome.years {
                 let (mut support, mut taxes) = (0.0, 0.0);
@@ -529,7 +613,7 @@ impl Results<'_> {
             "fiscal",
             "Public money around new light vehicles: receipts positive, outlays and relief negative",
             &[
-                (Word(0), "payer", "", "government that pays or receives"),
+                (Word(0), "payer", "", "government, makers or other payer that pays or receives"),
                 (Word(1), "iso3", "", "country of the vehicle"),
                 (Year, "year", "", "calendar year"),
                 (Word(2), "instrument", "", "instrument"),

@@ -6,13 +6,17 @@ use rayon::prelude::*;
 use crate::calibrate::{self, Base, adoption::ADOPTED};
 use crate::cohorts::used_age_profile;
 use crate::ids::{Carrier, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
+use crate::measures::Measures;
 use crate::parameters::Parameters;
 use crate::scenario::Scenario;
 use crate::state::{CountryState, State};
 use crate::step::battery::pack_price;
+use crate::step::biofuel::{self, Blend};
 use crate::step::cost::{self, CostYear};
 use crate::step::energy::{self, FleetEnergy, Supply};
 use crate::step::fleet::{self, Ageing, Circumstances};
+use crate::step::industry::{self, IndustryYear, Setup};
+use crate::step::minerals::{self, Sold};
 use crate::step::price::{self, Priced, TOLERANCE};
 use crate::step::standards::{self, Constraint, Multipliers, plug_in};
 use crate::world::World;
@@ -30,6 +34,20 @@ pub enum RunError {
         year: i32,
         /// What is left.
         residual: f64,
+    },
+    /// Levers cost more than their payer has.
+    #[error(
+        "lever `{lever}` overspends the budget of `{payer}`: {spent:.1} of {total:.1} million USD\n  help: ask for less, or raise the [[budget]]"
+    )]
+    Overspent {
+        /// Lever that takes the sum over the budget.
+        lever: String,
+        /// Payer.
+        payer: String,
+        /// Spent up to and with this lever, million USD 2023.
+        spent: f64,
+        /// Budget, million USD 2023.
+        total: f64,
     },
 }
 
@@ -50,6 +68,10 @@ pub struct CountryYear {
     pub heavy_stock: f64,
     /// Energy and CO2 of light vehicles.
     pub energy: FleetEnergy,
+    /// Biofuel in the tank.
+    pub blend: Blend,
+    /// Biofuel beyond the mandate, GJ.
+    pub fuel_added_gj: f64,
     /// Batteries in new light vehicles, `GWh`.
     pub battery_gwh: f64,
     /// Demand shift.
@@ -89,6 +111,10 @@ pub struct YearOutcome {
     pub pack_price: f64,
     /// Battery demand, `GWh`: light vehicles, other vehicles, storage.
     pub battery_gwh: [f64; 3],
+    /// Grid intensity by country, g `CO2e`/kWh.
+    pub grid_g_per_kwh: Vec<f64>,
+    /// Minerals, people, making, spending.
+    pub industry: IndustryYear,
 }
 
 /// A run: every projected year, and what it stands on.
@@ -108,6 +134,8 @@ pub struct Outcome {
     pub income: Grid,
     /// Parameters with the scenario's settings.
     pub parameters: Parameters,
+    /// Measures of the scenario's levers.
+    pub measures: Measures,
 }
 
 /// Settings that change the reference itself, and with it the size of the market.
@@ -131,16 +159,54 @@ pub fn run(world: &World, base: &Base, scenario: &Scenario) -> Result<Outcome, R
         .iter()
         .cloned()
         .partition(|(path, _)| REFERENCE_PATHS.iter().any(|head| path.starts_with(head)));
-    if others.is_empty() && scenario.policy_as_of.is_none() {
+    let acting = scenario
+        .levers
+        .iter()
+        .any(|lever| lever.acts(scenario.horizon));
+    if others.is_empty() && scenario.policy_as_of.is_none() && !acting {
         return project(world, base, scenario, None);
     }
     let reference = Scenario {
         set: of_reference,
         policy_as_of: None,
+        levers: Vec::new(),
         ..scenario.clone()
     };
     let reference = project(world, base, &reference, None)?;
     project(world, base, scenario, Some(&reference))
+}
+
+/// What levers cost within the years of each budget, in the order of the levers, must fit.
+fn check_budgets(
+    scenario: &Scenario,
+    measures: &Measures,
+    years: &[YearOutcome],
+) -> Result<(), RunError> {
+    for budget in &scenario.budgets {
+        let total = budget.total_usd * 1e-6;
+        let mut spent = 0.0;
+        for (l, (lever, _)) in measures.levers.iter().enumerate() {
+            if lever.payer != budget.payer {
+                continue;
+            }
+            spent += years
+                .iter()
+                .filter(|year| (budget.years.0..=budget.years.1).contains(&year.year))
+                .flat_map(|year| &year.industry.spending)
+                .filter(|(of, _, _)| *of == l)
+                .map(|(_, _, million)| million)
+                .sum::<f64>();
+            if spent > total * (1.0 + 1e-9) {
+                return Err(RunError::Overspent {
+                    lever: lever.name.clone(),
+                    payer: budget.payer.clone(),
+                    spent,
+                    total,
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Everything a country's year needs beside its own state.
@@ -151,6 +217,7 @@ struct Year<'a> {
     scenario: &'a Scenario,
     reference: Option<&'a YearOutcome>,
     costs: &'a CostYear,
+    measures: &'a Measures,
     people: &'a Grid,
     income: &'a Grid,
     used_scale: f64,
@@ -188,7 +255,14 @@ fn project(
         calibrate::run_drivers(world, scenario.drivers, &parameters, scenario.horizon);
     let base_year = year_index(world.base_year);
     let base_costs = cost::history(world, base_year);
-    let mut state = initial_state(world, base, &base_costs);
+    let measures = Measures::new(world, &scenario.levers, scenario.horizon);
+    let setup = Setup {
+        world,
+        parameters: &parameters,
+        measures: &measures,
+        labour: &base.labour,
+    };
+    let mut state = initial_state(world, base, &base_costs, &setup);
     let base_energy: Vec<FleetEnergy> = (0..world.countries.len())
         .into_par_iter()
         .map(|c| {
@@ -196,11 +270,21 @@ fn project(
                 world,
                 &state.countries[c],
                 // A scenario's settings begin after the base year.
-                &supply(world, &world.parameters, &base_costs, c, world.base_year),
+                &supply(
+                    world,
+                    &world.parameters,
+                    &base_costs,
+                    &base_blend(world, c),
+                    c,
+                    world.base_year,
+                ),
                 base_year,
             )
         })
         .collect();
+    for (country, energy) in state.countries.iter_mut().zip(&base_energy) {
+        country.energy = Some(energy.clone());
+    }
     let base_battery_gwh = battery_of_base(world, base, &base_costs);
     let used_profile = used_age_profile(parameters.get("used_trade.mean_age"));
     let mean_used_age = parameters.get("used_trade.mean_age").round() as usize;
@@ -231,6 +315,7 @@ fn project(
                 year,
                 cost::pack_price_near(world, base_year),
                 ratio,
+                minerals::content_ratio(&state.industry.minerals),
             )
         } else {
             recorded
@@ -240,7 +325,7 @@ fn project(
             .iter()
             .map(|country| country.chargers)
             .collect();
-        let costs = CostYear::new(
+        let mut costs = CostYear::new(
             world,
             &parameters,
             year,
@@ -249,6 +334,12 @@ fn project(
             scenario.drivers,
             scenario.policy_as_of,
         );
+        costs.industry = industry::costs(&base.production, &state.industry);
+        for c in 0..world.countries.len() {
+            for f in 0..POWERTRAINS {
+                costs.support_usd[(c, f)] += measures.purchase_usd[f][(c, t)];
+            }
+        }
         let step = Year {
             world,
             base,
@@ -256,6 +347,7 @@ fn project(
             scenario,
             reference: reference.map(|outcome| &outcome.years[years.len()]),
             costs: &costs,
+            measures: &measures,
             people: &people,
             income: &income,
             used_scale: imports(&state) / imports_of_base,
@@ -288,6 +380,30 @@ fn project(
             world.other_battery_gwh[1]
                 * fading_growth(parameters.get("battery.storage_growth"), years_ahead),
         ];
+        let grid_g_per_kwh: Vec<f64> = (0..world.countries.len())
+            .map(|c| grid_intensity(world, &parameters, c, year))
+            .collect();
+        let (sold, heavy_sold) = sold_by_powertrain(&countries);
+        let (gwh, fuel_added_gj): (Vec<f64>, Vec<f64>) = countries
+            .iter()
+            .map(|country| (country.battery_gwh, country.fuel_added_gj))
+            .unzip();
+        let made = base.production.made(&sold, &heavy_sold);
+        let sold = Sold {
+            gwh: &gwh,
+            vehicles: &sold,
+            other_gwh: [battery_gwh[1], battery_gwh[2]],
+            fuel_added_gj: &fuel_added_gj,
+        };
+        let (industry, industry_state) = industry::industry(
+            &setup,
+            &costs,
+            &grid_g_per_kwh,
+            &state.industry,
+            &sold,
+            made,
+        );
+        state.industry = industry_state;
         state.countries = states;
         state.cumulative_battery_gwh += battery_gwh.iter().sum::<f64>();
         state.pack_price = price;
@@ -298,8 +414,11 @@ fn project(
             pack_price: price,
             battery_gwh,
             costs,
+            grid_g_per_kwh,
+            industry,
         });
     }
+    check_budgets(scenario, &measures, &years)?;
     Ok(Outcome {
         years,
         base_costs,
@@ -308,6 +427,7 @@ fn project(
         people,
         income,
         parameters,
+        measures,
     })
 }
 
@@ -353,22 +473,53 @@ pub(crate) fn supply(
     world: &World,
     parameters: &Parameters,
     costs: &CostYear,
+    blend: &Blend,
     c: usize,
     year: i32,
 ) -> Supply {
-    let t = year_index(year);
+    Supply {
+        ethanol: blend.ethanol,
+        biodiesel: blend.biodiesel,
+        hydrotreated: blend.hydrotreated,
+        biofuel_g_per_mj: blend.supply_g_per_mj,
+        grid_g_per_kwh: grid_intensity(world, parameters, c, year),
+        km: costs.km[c],
+        km_age_decline: parameters.get("fleet.km_age_decline"),
+    }
+}
+
+/// Life-cycle emissions of electricity, g `CO2e`/kWh, as the scenario has them.
+fn grid_intensity(world: &World, parameters: &Parameters, c: usize, year: i32) -> f64 {
     let set = if parameters.sets("grid") {
         parameters.setting(&format!("grid.{}", world.countries[c].iso3), year)
     } else {
         None
     };
-    Supply {
-        ethanol: world.ethanol_share[(c, t)],
-        biodiesel: world.biodiesel_share[(c, t)],
-        grid_g_per_kwh: set.unwrap_or(world.grid_g_per_kwh[(c, t)]),
-        km: costs.km[c],
-        km_age_decline: parameters.get("fleet.km_age_decline"),
+    set.unwrap_or(world.grid_g_per_kwh[(c, year_index(year))])
+}
+
+/// Biofuel in the tank of the base year: the record's.
+pub(crate) fn base_blend(world: &World, c: usize) -> Blend {
+    biofuel::blend(
+        world,
+        &world.parameters,
+        &Measures::none(0),
+        c,
+        world.base_year,
+        None,
+    )
+}
+
+/// New light vehicles by country and powertrain, and heavy ones.
+fn sold_by_powertrain(countries: &[CountryYear]) -> (Grid, Vec<f64>) {
+    let mut light = Grid::filled(countries.len(), POWERTRAINS, 0.0);
+    for (row, country) in light.rows_mut().zip(countries) {
+        row.copy_from_slice(&country.light_new);
     }
+    (
+        light,
+        countries.iter().map(|country| country.heavy_new).collect(),
+    )
 }
 
 /// Energy use of new vehicles by powertrain, mean over the segments in which each is sold: (fuel, electricity) in MJ/km.
@@ -399,7 +550,7 @@ fn new_use(
     })
 }
 
-fn initial_state(world: &World, base: &Base, costs: &CostYear) -> State {
+fn initial_state(world: &World, base: &Base, costs: &CostYear, setup: &Setup) -> State {
     let t = year_index(world.base_year);
     let engines = 1.0 / (1.0 - world.parameters.get("tech.engine_improvement"));
     let countries = (0..world.countries.len())
@@ -427,7 +578,18 @@ fn initial_state(world: &World, base: &Base, costs: &CostYear) -> State {
             )
         })
         .collect();
+    let base_light = base_light(world, base, t);
+    let gwh: Vec<f64> = (0..world.countries.len())
+        .map(|c| base.history_gwh[(c, t)])
+        .collect();
+    let sold = Sold {
+        gwh: &gwh,
+        vehicles: &base_light,
+        other_gwh: world.other_battery_gwh,
+        fuel_added_gj: &vec![0.0; gwh.len()],
+    };
     let mut state = State {
+        industry: industry::initial(setup, &base.history_gwh, &sold, &base.made),
         countries,
         cumulative_battery_gwh: world.cumulative_battery_gwh,
         pack_price: costs.pack_usd_per_kwh,
@@ -446,6 +608,17 @@ fn initial_state(world: &World, base: &Base, costs: &CostYear) -> State {
         state.note_world_mix(sold, &light);
     }
     state
+}
+
+/// New light vehicles of the base year by powertrain.
+fn base_light(world: &World, base: &Base, t: usize) -> Grid {
+    let mut light = Grid::filled(world.countries.len(), POWERTRAINS, 0.0);
+    for (c, row) in light.rows_mut().enumerate() {
+        for (f, cell) in row.iter_mut().enumerate() {
+            *cell = world.light_sales(c, t) * base.history_mix[(c, f * YEARS + t)];
+        }
+    }
+    light
 }
 
 fn battery_of_base(world: &World, base: &Base, costs: &CostYear) -> f64 {
@@ -632,8 +805,17 @@ fn country_year(
         plug_in_before,
         state.plug_in_stock(),
     );
-    let fleet_energy =
-        energy::fleet_energy(world, &state, &supply(world, parameters, costs, c, year), t);
+    let blend = biofuel::blend(
+        world,
+        parameters,
+        year_of.measures,
+        c,
+        year,
+        last.energy.as_ref(),
+    );
+    let in_use = supply(world, parameters, costs, &blend, c, year);
+    let fleet_energy = energy::fleet_energy(world, &state, &in_use, t);
+    state.energy = Some(fleet_energy.clone());
     let result = CountryYear {
         offer_units,
         light_new: by_powertrain,
@@ -641,6 +823,8 @@ fn country_year(
         ageing,
         light_stock: std::array::from_fn(|f| state.light_stock(f)),
         heavy_stock: state.heavy.iter().sum(),
+        fuel_added_gj: biofuel::added_gj(world, &blend, c, year, &fleet_energy),
+        blend,
         energy: fleet_energy,
         battery_gwh,
         demand: solved.shift,
@@ -676,7 +860,9 @@ fn chargers(year_of: &Year, c: usize, year: i32, last: f64, before: f64, after: 
     } else {
         1.0
     };
-    set.unwrap_or(last * growth)
+    let t = year_index(year);
+    let added = &year_of.measures.chargers;
+    set.unwrap_or(last * growth) + (added[(c, t)] - added[(c, t - 1)])
 }
 
 /// CO2 on the test cycle by powertrain, g/km, over the segments in which each is sold.
@@ -685,6 +871,8 @@ fn test_co2(year_of: &Year, c: usize, t: usize) -> [f64; POWERTRAINS] {
     let supply = Supply {
         ethanol: 0.0,
         biodiesel: 0.0,
+        hydrotreated: 0.0,
+        biofuel_g_per_mj: [0.0; 3],
         grid_g_per_kwh: world.grid_g_per_kwh[(c, t)],
         km: 1.0,
         km_age_decline: year_of.constants.km_age_decline,

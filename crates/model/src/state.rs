@@ -3,6 +3,8 @@
 use crate::calibrate::Base;
 use crate::cohorts::AGES;
 use crate::ids::{Grid, POWERTRAINS, YEARS};
+use crate::step::energy::FleetEnergy;
+use crate::step::industry::IndustryState;
 use crate::step::standards::Multipliers;
 
 /// State of one country at the end of a year.
@@ -34,6 +36,8 @@ pub struct CountryState {
     pub margin_usd: Vec<f64>,
     /// Multipliers of rules, likewise.
     pub multipliers: Multipliers,
+    /// Energy of the year, which next year's biofuel supply is measured against; none before it is known.
+    pub energy: Option<FleetEnergy>,
 }
 
 impl CountryState {
@@ -67,6 +71,7 @@ impl CountryState {
                 .map(|j| base.prices.producer_price_usd[j] - base.prices.marginal_cost_usd[j])
                 .collect(),
             multipliers: Multipliers::default(),
+            energy: None,
         }
     }
 
@@ -127,6 +132,8 @@ pub struct State {
     pub pack_price: f64,
     /// Shares of powertrains in the world's light-duty sales by year.
     pub world_mix: Vec<[f64; POWERTRAINS]>,
+    /// Minerals, people.
+    pub industry: IndustryState,
 }
 
 impl State {

@@ -5,6 +5,7 @@ mod brands;
 mod fill;
 mod industry;
 mod makers;
+pub mod resources;
 
 pub use brands::{MakerMarket, MakerSales, ModelSales, Scope};
 pub use industry::{Export, Industry, Output, Plant, PlantStatus};
@@ -237,6 +238,8 @@ pub struct World {
     pub industry: Industry,
     /// Making of vehicles.
     pub making: MakingFactors,
+    /// Minerals, people, materials, biofuels.
+    pub resources: resources::Resources,
     /// Parameters of the pack.
     pub parameters: Parameters,
 }

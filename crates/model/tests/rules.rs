@@ -475,6 +475,7 @@ fn every_row_of_the_fact_file_is_obeyed_or_listed_with_a_reason() {
 fn scenario(text: &str) -> Result<Scenario, Problems> {
     let shelf = Shelf([("mine".to_owned(), text.to_owned())].into());
     let vocabulary = Vocabulary {
+        groups: std::collections::BTreeMap::new(),
         parameters: Vec::new(),
         variables: Vec::new(),
         regions: Vec::new(),

@@ -1,12 +1,14 @@
 //! Every parameter that a scenario may set changes results, and none changes history.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use kyoso_model::calibrate::{self, Base};
 use kyoso_model::input::{Folder, Record};
 use kyoso_model::results::Results;
 use kyoso_model::run;
-use kyoso_model::scenario::{ParameterInfo, Reach, Scenario, Setting};
+use kyoso_model::scenario::lever::Lever;
+use kyoso_model::scenario::{ParameterInfo, Reach, Scenario, Setting, Shelf, Vocabulary};
 use kyoso_model::tables::Values;
 use kyoso_model::world::World;
 
@@ -31,11 +33,61 @@ struct Reals {
     values: Vec<f64>,
 }
 
+/// Parameters that only a lever brings to bear.
+const OF_LEVERS: [&str; 5] = [
+    "biofuel.",
+    "making.heat_pump_factor",
+    "making.low_carbon_steel_cut",
+    "making.measured_saving",
+    "minerals.procurement",
+];
+
+/// Levers under which those parameters act.
+fn levers() -> Vec<Lever> {
+    let kinds = [
+        ("measured_co2", "share = 1.0"),
+        ("heat_electrification", "share = 0.5"),
+        ("low_carbon_steel", "share = 0.5"),
+        ("joint_procurement", "share = 0.5"),
+        ("biofuel", "fuel = \"ethanol\"\nblend = 0.9"),
+        ("biofuel", "fuel = \"hvo\"\nblend = 0.9"),
+    ];
+    let text: String = kinds
+        .iter()
+        .map(|(kind, rest)| {
+            format!("[[lever]]\nkind = \"{kind}\"\ncountries = [\"THA\"]\n{rest}\n")
+        })
+        .collect();
+    let vocabulary = Vocabulary {
+        parameters: Vec::new(),
+        countries: vec!["THA".to_owned()],
+        groups: BTreeMap::new(),
+        variables: Vec::new(),
+        regions: Vec::new(),
+        rules: None,
+        base_year: model().0.base_year,
+    };
+    let shelf = Shelf(BTreeMap::from([("levers".to_owned(), text)]));
+    let scenario = Scenario::load("levers", &shelf, &vocabulary);
+    scenario
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .levers
+}
+
 /// Every real number of every table.
 fn numbers(set: Vec<(String, Setting)>) -> Vec<Reals> {
+    let levers = if set
+        .iter()
+        .any(|(path, _)| OF_LEVERS.iter().any(|head| path.starts_with(head)))
+    {
+        levers()
+    } else {
+        Vec::new()
+    };
     let (world, base) = model();
     let scenario = Scenario {
         set,
+        levers,
         horizon: HORIZON,
         ..Scenario::default()
     };
@@ -47,9 +99,12 @@ fn numbers(set: Vec<(String, Setting)>) -> Vec<Reals> {
         outcome: &outcome,
     };
     let mut numbers = Vec::new();
-    // Only standards that bind have rows there.
+    // Only standards that bind, and levers that are there, have rows in these.
     let tables = results.tables();
-    for table in tables.iter().filter(|table| table.name != "shadow_prices") {
+    for table in tables
+        .iter()
+        .filter(|table| table.name != "shadow_prices" && table.name != "fiscal")
+    {
         let years = table
             .columns
             .iter()

@@ -1,12 +1,13 @@
-//! `kyoso example`: the scenarios and estimation problems that ship.
+//! `kyoso example`: the scenarios, pilots and estimation problems that ship.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use kyoso_model::input::{Record, Source, nearest};
 use kyoso_model::scenario::{Library, Scenario};
+use kyoso_model::world::World;
 
-use super::estimate;
+use super::{estimate, pilot};
 use crate::cli::{Choice, Common, EstimateOptions, ExampleAction, RunOptions, TableFormat};
 use crate::output::Draft;
 use crate::{pack, term};
@@ -24,6 +25,12 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
                 let scenario = Scenario::load(&name, &library, &vocabulary)?;
                 text.push_str(&format!("{name:18} {}\n", scenario.description));
             }
+            text.push_str("\nPilots:\n");
+            let world = World::build(&record)?;
+            for name in pilot::NAMES {
+                let title = pilot::read(source.as_ref(), name, &record, &world)?.title;
+                text.push_str(&format!("{name:18} {title}\n"));
+            }
             text.push_str("\nEstimation problems:\n");
             for name in &problems {
                 let description = estimate::description(source.as_ref(), name);
@@ -38,6 +45,7 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
         ExampleAction::Extract { name, out } => {
             let mut names = library.names();
             names.extend(problems);
+            names.extend(pilot::NAMES.map(str::to_owned));
             if !names.contains(name) {
                 let near = nearest(name, names.iter().map(String::as_str));
                 bail!(
@@ -48,7 +56,12 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
                     )
                 );
             }
-            let bytes = source.read(&pack::shipped(name)).unwrap_or_default();
+            let path = if pilot::NAMES.contains(&name.as_str()) {
+                pilot::path(name)
+            } else {
+                pack::shipped(name)
+            };
+            let bytes = source.read(&path).unwrap_or_default();
             let file = out.clone().unwrap_or_else(|| format!("{name}.toml").into());
             if file.exists() {
                 bail!(
@@ -68,6 +81,9 @@ pub fn example(common: &Common, action: &ExampleAction) -> Result<()> {
                 format: TableFormat::Csv,
             },
         ),
+        ExampleAction::Run { name } if pilot::NAMES.contains(&name.as_str()) => {
+            pilot::run(common, source.as_ref(), name)
+        }
         ExampleAction::Run { name } => {
             let choice = Choice {
                 scenario: name.clone(),

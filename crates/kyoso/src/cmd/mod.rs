@@ -8,6 +8,7 @@ mod estimate;
 mod example;
 mod explain;
 mod hindcast;
+mod pilot;
 mod reach;
 mod reproduce;
 pub mod run;

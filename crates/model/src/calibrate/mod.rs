@@ -8,14 +8,18 @@ pub mod ownership;
 pub mod pricing;
 pub mod sourcing;
 pub mod stock;
+pub mod workforce;
 
 use kyoso_demand::classes::{Buyers, ClassTastes};
 
 use crate::cohorts::AGES;
-use crate::ids::{Drivers, Grid, ORIGINS, POWERTRAINS, Powertrain, YEARS, year_index};
+use crate::ids::{Drivers, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
 use crate::input::Record;
 use crate::step::cost::{self, PriceLevel};
+use crate::step::industry::ProductionRule;
 use crate::step::market;
+use crate::step::minerals;
+use crate::step::workforce::Made;
 use crate::world::World;
 
 /// Fitted quantities of a base year.
@@ -55,8 +59,53 @@ pub struct Base {
     pub light_cohorts: Grid,
     /// Shares of powertrains in sales of each year of history, by country: `powertrain * YEARS + year`.
     pub history_mix: Grid,
+    /// Labour intensity.
+    pub labour: workforce::LabourFit,
+    /// Where vehicles are made.
+    pub production: ProductionRule,
+    /// Vehicles made in the base year.
+    pub made: Made,
+    /// Packs sold in history, by country and year, `GWh`.
+    pub history_gwh: Grid,
     /// Used imports less exports of the base year, world: what the record of exporters does not explain.
     pub used_discrepancy: f64,
+}
+
+/// New light vehicles of a year of history by powertrain.
+fn light_by_powertrain(world: &World, history_mix: &Grid, t: usize) -> Grid {
+    let mut light = Grid::filled(world.countries.len(), POWERTRAINS, 0.0);
+    for c in 0..world.countries.len() {
+        let units = world.light_sales(c, t);
+        for f in 0..POWERTRAINS {
+            light[(c, f)] = units * history_mix[(c, f * YEARS + t)];
+        }
+    }
+    light
+}
+
+/// Packs sold in history: the segments of the base year, packs as large as they were.
+fn history_packs(world: &World, history_mix: &Grid, base: usize) -> Grid {
+    let parameters = &world.parameters;
+    let (plug_in, hybrid) = (
+        parameters.get("tech.phev_battery_kwh"),
+        parameters.get("tech.hev_battery_kwh"),
+    );
+    minerals::history_gwh(
+        world.countries.len(),
+        base,
+        |c, f, t| world.light_sales(c, t) * history_mix[(c, f * YEARS + t)],
+        |c, f, year| match Powertrain::ALL[f] {
+            Powertrain::BatteryElectric => {
+                let mean: f64 = (0..SEGMENTS)
+                    .map(|s| world.segment_share[(c, s)] * world.technology.bev_battery_kwh[s])
+                    .sum();
+                mean * world.battery_size_ratio[c] * cost::battery_size_path(parameters, year)
+            }
+            Powertrain::PlugInHybrid => plug_in,
+            Powertrain::Hybrid | Powertrain::FuelCell => hybrid,
+            _ => 0.0,
+        },
+    )
 }
 
 /// Calibrates a world; the record supplies the affinities and the world total of plug-in sales.
@@ -106,12 +155,24 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         bought,
     );
     let history_mix = history_mix(world);
+    let production = ProductionRule::new(world);
+    let sold_heavy: Vec<f64> = (0..world.countries.len())
+        .map(|c| world.sales[(c, base)] * world.heavy_share[(c, base)])
+        .collect();
+    let made = production.made(&light_by_powertrain(world, &history_mix, base), &sold_heavy);
+    let income: Vec<f64> = (0..world.countries.len())
+        .map(|c| world.income[Drivers::Ssp2.index()][(c, base)])
+        .collect();
     Base {
         residual: residuals
             .iter()
             .map(|series| series.last().copied().unwrap_or(0.0))
             .collect(),
         lag: origin_lag(world, &offers),
+        labour: workforce::fit(world, &income, &made.light, &made.heavy),
+        history_gwh: history_packs(world, &history_mix, base),
+        production,
+        made,
         light_cohorts: light_cohorts(world, &stocks, &history_mix),
         used_discrepancy: stocks
             .iter()

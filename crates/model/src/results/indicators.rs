@@ -173,6 +173,7 @@ impl Results<'_> {
         self.energy_variables(&mut variables);
         self.price_variables(&mut variables);
         self.driver_variables(&mut variables);
+        self.industry_variables(&mut variables);
         variables
     }
 
@@ -257,6 +258,80 @@ impl Results<'_> {
             );
             let name = format!("Sales|{LDV} [Share]|Maker|{}", origin.code());
             list.push(ratio(name, "%", 100.0, base, of, light.clone()));
+        }
+    }
+
+    fn industry_variables(&self, list: &mut Vec<Variable>) {
+        let years = &self.outcome.years;
+        let base = self.world.base_year;
+        let of_base = self.base_making_mt();
+        let making = self.grid(
+            |c, year| {
+                if year == base {
+                    of_base[c].iter().sum()
+                } else {
+                    f64::NAN
+                }
+            },
+            |c, k| years[k].industry.making_mt[c].iter().sum(),
+        );
+        list.push(sum(
+            "Emissions|CO2|Vehicle Manufacturing".to_owned(),
+            "Mt CO2/yr",
+            1.0,
+            base,
+            making,
+        ));
+        let needed = crate::step::workforce::needed(
+            self.world,
+            &self.world.parameters,
+            &self.base.labour,
+            &self.base.made,
+            base,
+        );
+        let jobs = self.grid(
+            |c, year| {
+                if year == base {
+                    needed.row(c).iter().sum()
+                } else {
+                    f64::NAN
+                }
+            },
+            |c, k| {
+                let labour = &years[k].industry.labour;
+                labour.needed.row(c).iter().sum()
+            },
+        );
+        list.push(sum(
+            "Labor Force|Employed|Industry|Motor Vehicles".to_owned(),
+            "million",
+            1e-6,
+            base,
+            jobs,
+        ));
+        for (m, name) in [
+            "Lithium",
+            "Nickel",
+            "Cobalt",
+            "Manganese",
+            "Graphite",
+            "Rare Earths",
+            "Copper",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let needed = self.grid(
+                |_, _| f64::NAN,
+                |c, k| years[k].industry.minerals.needed[(c, m)],
+            );
+            list.push(sum(
+                format!("Mineral Demand|{LDV}|{name}"),
+                "kt/yr",
+                1e-3,
+                base + 1,
+                needed,
+            ));
         }
     }
 

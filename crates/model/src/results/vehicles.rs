@@ -1,7 +1,7 @@
 //! Life-cycle figures of new vehicles.
 
 use super::{Real, Results, Rows, Word, Year};
-use crate::ids::{POWERTRAINS, Powertrain, SEGMENTS, Segment};
+use crate::ids::{Grid, POWERTRAINS, Powertrain, SEGMENTS, Segment};
 use crate::parameters::Parameters;
 use crate::run;
 use crate::step::cost::CostYear;
@@ -13,7 +13,7 @@ const LIFETIME_KM: f64 = 200_000.0;
 
 impl Results<'_> {
     /// Years with their costs: the base year, then each projected year.
-    fn cost_years(&self) -> impl Iterator<Item = &CostYear> {
+    pub(super) fn cost_years(&self) -> impl Iterator<Item = &CostYear> {
         std::iter::once(&self.outcome.base_costs)
             .chain(self.outcome.years.iter().map(|year| &year.costs))
     }
@@ -43,16 +43,22 @@ impl Results<'_> {
             .iter()
             .map(|f| f.code().to_owned())
             .collect();
-        let mut rows = Rows::new(vec![self.iso3(), segments, powertrains], 6);
+        let mut rows = Rows::new(vec![self.iso3(), segments, powertrains], 7);
+        let years: Vec<(&CostYear, Grid)> = self
+            .cost_years()
+            .filter(|costs| costs.year == self.world.base_year || costs.year % 5 == 0)
+            .map(|costs| (costs, self.making_abroad(costs)))
+            .collect();
         for c in 0..self.world.countries.len() {
             let sold = self.sold(c);
-            for costs in self
-                .cost_years()
-                .filter(|costs| costs.year == self.world.base_year || costs.year % 5 == 0)
-            {
+            for (costs, abroad) in &years {
                 for s in 0..SEGMENTS {
                     for f in (0..POWERTRAINS).filter(|&f| sold[s][f]) {
-                        rows.push(&[c, s, f], costs.year, &self.vehicle(costs, c, s, f));
+                        rows.push(
+                            &[c, s, f],
+                            costs.year,
+                            &self.vehicle(costs, abroad, c, s, f),
+                        );
                     }
                 }
             }
@@ -71,12 +77,13 @@ impl Results<'_> {
                 (Real(3), "tank_to_wheel_g_per_km", "g CO2/km", "at the tailpipe"),
                 (Real(4), "well_to_wheel_g_per_km", "g CO2e/km", "with fuel and electricity supply of the year of sale"),
                 (Real(5), "life_cycle_g_per_km", "g CO2e/km", "with the making of vehicle and battery over 200,000 km"),
+                (Real(6), "life_cycle_g_per_tonne_km", "g CO2e/t km", "of pickups at half their payload; empty for others"),
             ],
         )
     }
 
     /// Price, cost of ownership, energy, tank-to-wheel, well-to-wheel, life cycle.
-    fn vehicle(&self, costs: &CostYear, c: usize, s: usize, f: usize) -> [f64; 6] {
+    fn vehicle(&self, costs: &CostYear, abroad: &Grid, c: usize, s: usize, f: usize) -> [f64; 7] {
         let world = self.world;
         let parameters = self.parameters(costs.year);
         let price = costs.producer_price(&self.base.price_level, world, c, s, f)
@@ -92,15 +99,21 @@ impl Results<'_> {
         let tco = price / (annuity * costs.km[c]) + costs.running_usd_per_km(c, s, f);
         let supply = Supply {
             km_age_decline: 0.0,
-            ..run::supply(world, parameters, costs, c, costs.year)
+            ..run::supply(
+                world,
+                parameters,
+                costs,
+                &self.blend(c, costs.year),
+                c,
+                costs.year,
+            )
         };
         let factors = energy::factors(world, &supply);
         let (fuel, electricity) = (costs.fuel_use(s, f), costs.electricity_use(s, f));
         let (tailpipe, upstream) = factors[energy::tank(Powertrain::ALL[f]).index()];
         let tank_to_wheel = fuel * tailpipe;
         let well_to_wheel = tank_to_wheel + fuel * upstream + electricity * factors[3].1;
-        let making = world.making.vehicle_kg_per_kg * world.technology.mass_kg[(s, f)]
-            + world.making.battery_kg_per_kwh * costs.battery_kwh(world, c, s, f);
+        let making = self.making_of_market(costs, abroad, c, s, f);
         [
             price,
             tco,
@@ -108,6 +121,24 @@ impl Results<'_> {
             tank_to_wheel,
             well_to_wheel,
             well_to_wheel + 1000.0 * making / LIFETIME_KM,
+            per_tonne_km(
+                f,
+                s,
+                well_to_wheel + 1000.0 * making / LIFETIME_KM,
+                parameters,
+            ),
         ]
     }
+}
+
+/// Carbon of a tonne carried a km at half payload; NaN for segments that carry people.
+fn per_tonne_km(f: usize, s: usize, g_per_km: f64, parameters: &Parameters) -> f64 {
+    if s != Segment::Pickup.index() {
+        return f64::NAN;
+    }
+    let payload = match Powertrain::ALL[f] {
+        Powertrain::BatteryElectric => parameters.get("pickup.payload_kg.BEV"),
+        _ => parameters.get("pickup.payload_kg.engine"),
+    };
+    g_per_km / (0.5 * payload * 1e-3)
 }

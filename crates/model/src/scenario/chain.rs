@@ -48,6 +48,7 @@ pub fn load(
         }
         Walk::new(&link.file, &link.text, vocabulary, &mut problems).apply(&mut scenario);
     }
+    super::lever_read::check(&scenario, &mut problems);
     scenario.texts = chain
         .into_iter()
         .rev()

@@ -1,5 +1,6 @@
 //! What sets one scenario apart from another, and scenarios in between.
 
+use super::lever::Lever;
 use super::{Scenario, Setting, Vocabulary};
 use crate::ids::Drivers;
 use crate::input::nearest;
@@ -26,6 +27,13 @@ pub enum Change {
         /// Changes of the second scenario, in order.
         changes: Vec<RuleChange>,
     },
+    /// A lever: as the second scenario has it, or nothing where it has none of this name.
+    Lever {
+        /// Name.
+        name: String,
+        /// Lever of the second scenario.
+        lever: Option<Box<Lever>>,
+    },
 }
 
 impl Change {
@@ -36,6 +44,7 @@ impl Change {
             Self::Drivers(_) => "drivers".to_owned(),
             Self::PolicyAsOf(_) => "policy_as_of".to_owned(),
             Self::Rule { id, .. } => format!("rule.{id}"),
+            Self::Lever { name, .. } => format!("lever.{name}"),
         }
     }
 
@@ -53,6 +62,10 @@ impl Change {
             Self::Rule { id, changes } => {
                 scenario.rules.retain(|change| change.raw.text("id") != id);
                 scenario.rules.extend(changes.iter().cloned());
+            }
+            Self::Lever { name, lever } => {
+                scenario.levers.retain(|other| other.name != *name);
+                scenario.levers.extend(lever.as_deref().cloned());
             }
         }
     }
@@ -117,6 +130,29 @@ impl Scenario {
                 });
             }
         }
+        let of = |scenario: &Self, name: &str| {
+            scenario
+                .levers
+                .iter()
+                .find(|lever| lever.name == name)
+                .cloned()
+        };
+        let mut names: Vec<&String> = self
+            .levers
+            .iter()
+            .chain(&other.levers)
+            .map(|lever| &lever.name)
+            .collect();
+        names.sort();
+        names.dedup();
+        for name in names {
+            let (own, theirs) = (of(self, name), of(other, name));
+            // Where a lever stands in its file makes no difference.
+            if own.as_ref().map(Lever::written) != theirs.as_ref().map(Lever::written) {
+                let (name, lever) = (name.clone(), theirs.map(Box::new));
+                changes.push(Change::Lever { name, lever });
+            }
+        }
         changes
     }
 
@@ -148,6 +184,14 @@ impl Scenario {
                     said.join("; ")
                 }
             }
+            Change::Lever { name, .. } => self
+                .levers
+                .iter()
+                .find(|lever| lever.name == *name)
+                .map_or_else(
+                    || "none".to_owned(),
+                    |lever| format!("{} of {}", lever.size.written(), lever.kind.name),
+                ),
             Change::Drivers(_) => self.drivers.code().to_owned(),
             Change::PolicyAsOf(_) => self.policy_as_of.map_or_else(
                 || "all rules in the data".to_owned(),

@@ -2,6 +2,8 @@
 
 mod chain;
 mod change;
+pub mod lever;
+mod lever_read;
 mod read;
 mod rule;
 mod schema;
@@ -56,6 +58,22 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// As it stands in a file.
+    fn written(&self) -> String {
+        match self {
+            Self::Constant(value) => format!("{value:?}"),
+            Self::Path(points) => {
+                let points: Vec<String> = points
+                    .iter()
+                    .map(|(year, value)| format!("{year} = {value:?}"))
+                    .collect();
+                format!("{{ {} }}", points.join(", "))
+            }
+        }
+    }
+}
+
 /// When a parameter is read, and so what a scenario can do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -97,6 +115,8 @@ pub struct Vocabulary {
     pub variables: Vec<String>,
     /// Regions of the indicators: World, groups, countries.
     pub regions: Vec<String>,
+    /// Codes of the members of each group.
+    pub groups: BTreeMap<String, Vec<String>>,
     /// Last year of history: a scenario changes nothing up to it.
     pub base_year: i32,
     /// Rules of the pack, which a scenario may change; none where it may not.
@@ -123,6 +143,10 @@ pub struct Scenario {
     pub targets: Vec<Target>,
     /// Changes of rules, in the order in which they are made.
     pub rules: Vec<RuleChange>,
+    /// Levers, in the order of the files.
+    pub levers: Vec<lever::Lever>,
+    /// Money of payers.
+    pub budgets: Vec<lever::Budget>,
     /// The texts it was read from, the outermost ancestor first.
     pub texts: Vec<(String, String)>,
 }
@@ -138,6 +162,8 @@ impl Default for Scenario {
             set: Vec::new(),
             targets: Vec::new(),
             rules: Vec::new(),
+            levers: Vec::new(),
+            budgets: Vec::new(),
             texts: Vec::new(),
         }
     }
@@ -218,17 +244,13 @@ impl Scenario {
             .map(|(path, setting)| (path.as_str(), setting))
             .collect();
         for (path, setting) in sorted {
-            let value = match setting {
-                Setting::Constant(value) => format!("{value:?}"),
-                Setting::Path(points) => {
-                    let points: Vec<String> = points
-                        .iter()
-                        .map(|(year, value)| format!("{year} = {value:?}"))
-                        .collect();
-                    format!("{{ {} }}", points.join(", "))
-                }
-            };
-            let _ = writeln!(text, "{} = {value}", quoted(path));
+            let _ = writeln!(text, "{} = {}", quoted(path), setting.written());
+        }
+        for lever in &self.levers {
+            text += &lever.written();
+        }
+        for budget in &self.budgets {
+            text += &budget.written();
         }
         text.extend(self.targets.iter().map(Target::canonical));
         for change in &self.rules {

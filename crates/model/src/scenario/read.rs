@@ -6,7 +6,7 @@ use super::{HORIZONS, Scenario, Vocabulary};
 use crate::ids::Drivers;
 use crate::input::{Problem, Problems, nearest, position};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "description",
     "extends",
@@ -17,6 +17,7 @@ const KEYS: [&str; 10] = [
     "rule",
     "lever",
     "target",
+    "budget",
 ];
 
 /// A name that can be a folder.
@@ -101,8 +102,9 @@ impl<'a> Walk<'a> {
                 "policy_as_of" => self.date(at, item, scenario),
                 "set" => self.settings(at, item, scenario),
                 "rule" => self.rules(at, item, scenario),
-                "lever" => self.levers(at, item),
                 "target" => self.targets(at, item, scenario),
+                "lever" => self.levers(at, item, scenario),
+                "budget" => self.budgets(at, item, scenario),
                 _ => {
                     let help = nearest(key, KEYS).map_or_else(
                         || format!("the keys are {}", KEYS.join(", ")),
@@ -200,30 +202,6 @@ impl<'a> Walk<'a> {
             let message = "`policy_as_of` is no date".to_owned();
             let help = "expected a date such as \"2023-12-31\"".to_owned();
             self.problem(at, "policy_as_of", message, help);
-        }
-    }
-
-    /// Levers belong to the format, not yet to the program: each is refused by its kind.
-    fn levers(&mut self, at: usize, item: &Item) {
-        let help = "change parameters under [set], or remove the lever".to_owned();
-        let mut levers: Vec<(usize, Option<&str>)> = Vec::new();
-        if let Some(tables) = item.as_array_of_tables() {
-            for table in tables {
-                let kind = table.get("kind");
-                let place = kind
-                    .map(start)
-                    .or(table.span().map(|span| span.start))
-                    .unwrap_or(at);
-                levers.push((place, kind.and_then(Item::as_str)));
-            }
-        }
-        if levers.is_empty() {
-            levers.push((at, None));
-        }
-        for (place, kind) in levers {
-            let kind = kind.map_or_else(String::new, |kind| format!(": `{kind}` cannot be used"));
-            let message = format!("this version has no levers{kind}");
-            self.problem(place, "lever.kind", message, help.clone());
         }
     }
 }

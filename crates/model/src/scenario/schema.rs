@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::lever::{Expects, KINDS, LeverKind};
 use super::{HORIZONS, ParameterInfo, Reach, Vocabulary, read};
 use crate::ids::Drivers;
 use crate::rules::Instrument;
@@ -61,6 +62,27 @@ pub fn json_schema(vocabulary: &Vocabulary) -> Value {
                 "patternProperties": by_country,
             },
             "target": target(vocabulary),
+            "lever": {
+                "type": "array",
+                "description": "measures of cooperation",
+                "items": {"anyOf": KINDS.iter().filter(|kind| !kind.acts_in.is_empty()).map(|kind| lever(kind, vocabulary)).collect::<Vec<_>>()},
+            },
+            "budget": {
+                "type": "array",
+                "description": "money that a payer may spend on levers",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["payer"],
+                    "properties": {
+                        "payer": {"type": "string"},
+                        "usd_million": {"type": "number", "minimum": 0},
+                        "jpy_billion": {"type": "number", "minimum": 0, "description": "at 140.5 yen a dollar of 2023"},
+                        "from": {"type": "integer", "minimum": first, "maximum": last},
+                        "until": {"type": "integer", "minimum": first, "maximum": last},
+                    },
+                },
+            }
         }
     })
 }
@@ -107,6 +129,62 @@ fn column_schema(column: &str) -> Value {
         }
         _ => json!({"type": "string"}),
     }
+}
+
+/// A lever of one kind.
+fn lever(kind: &LeverKind, vocabulary: &Vocabulary) -> Value {
+    let (first, last) = (vocabulary.base_year + 1, HORIZONS.1);
+    let year = json!({"type": "integer", "minimum": first, "maximum": last});
+    let number = json!({"type": "number", "minimum": kind.range.0, "maximum": kind.range.1});
+    let years: Vec<String> = (first..=last).map(|year| year.to_string()).collect();
+    let years = Map::from_iter([(format!("^({})$", years.join("|")), number.clone())]);
+    let mut properties = Map::from_iter([
+        (
+            "kind".to_owned(),
+            json!({"const": kind.name, "description": kind.effect}),
+        ),
+        (
+            "name".to_owned(),
+            json!({"type": "string", "description": "for tables and attribution"}),
+        ),
+        (
+            "countries".to_owned(),
+            json!({"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "codes of countries or names of groups"}),
+        ),
+        ("payer".to_owned(), json!({"type": "string"})),
+        (
+            "unit_cost".to_owned(),
+            json!({"type": "number", "minimum": kind.unit_cost.1, "maximum": kind.unit_cost.2, "default": kind.unit_cost.0}),
+        ),
+        ("from".to_owned(), year.clone()),
+        ("until".to_owned(), year),
+        (
+            kind.size.to_owned(),
+            json!({
+                "description": kind.unit,
+                "anyOf": [number, {"type": "object", "minProperties": 1, "additionalProperties": false, "patternProperties": years}],
+            }),
+        ),
+    ]);
+    let mut required = vec!["kind", "countries", kind.size];
+    for key in kind.keys {
+        let mut schema = match key.expects {
+            Expects::Text => json!({"type": "string"}),
+            Expects::OneOf(list) => json!({"enum": list}),
+            Expects::Number(low, high) => {
+                json!({"type": "number", "minimum": low, "maximum": high, "default": key.default})
+            }
+        };
+        schema["description"] = json!(key.description);
+        properties.insert(key.name.to_owned(), schema);
+        if key.required {
+            required.push(key.name);
+        }
+    }
+    if kind.needs_payer {
+        required.push("payer");
+    }
+    json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
 }
 
 fn parameter(info: &ParameterInfo, base_year: i32) -> Value {

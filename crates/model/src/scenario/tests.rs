@@ -25,6 +25,7 @@ fn vocabulary() -> Vocabulary {
         countries: vec!["IDN".to_owned(), "THA".to_owned()],
         variables: vec!["Sales|Battery [Share]".to_owned(), "Stocks".to_owned()],
         regions: ["World", "ASEAN", "IDN", "THA"].map(str::to_owned).to_vec(),
+        groups: BTreeMap::from([("ASEAN".to_owned(), vec!["IDN".to_owned(), "THA".to_owned()])]),
         base_year: 2023,
         rules: None,
     }
@@ -374,5 +375,84 @@ proptest::proptest! {
     fn a_path_stays_between_its_points(low in -1e3_f64..1e3, high in -1e3_f64..1e3, year in 2020..2060_i32) {
         let value = Setting::Path(vec![(2025, low), (2040, high)]).at(year);
         proptest::prop_assert!(value >= low.min(high) - 1e-9 && value <= low.max(high) + 1e-9);
+    }
+}
+
+const LEVERS: &str = "[[lever]]\nname = \"schools\"\nkind = \"training\"\ncountries = [\"ASEAN\"]\n\
+    skill = \"electrified powertrain and battery\"\nseats = { 2026 = 5000, 2030 = 20000 }\npayer = \"JPN\"\n\
+    [[lever]]\nkind = \"low_carbon_steel\"\ncountries = [\"THA\"]\nshare = 0.4\nfrom = 2027\nuntil = 2033\n\
+    [[budget]]\npayer = \"JPN\"\njpy_billion = 140\n";
+
+#[test]
+fn levers_are_read_and_written_back_the_same() {
+    let scenario = load(&[("plan", LEVERS)]).expect("valid");
+    let schools = &scenario.levers[0];
+    assert_eq!(schools.countries, ["IDN", "THA"]);
+    // Nothing before its first year, linear between the years, and on at the last size.
+    assert_eq!(
+        [2025, 2026, 2028, 2035].map(|year| schools.size_in(year)),
+        [0.0, 5000.0, 12_500.0, 20_000.0]
+    );
+    let steel = &scenario.levers[1];
+    assert_eq!(
+        [2026, 2027, 2033, 2034].map(|year| steel.size_in(year)),
+        [0.0, 0.4, 0.4, 0.0]
+    );
+    assert!((scenario.budgets[0].total_usd - 996.4e6).abs() < 1e6);
+    let again = load(&[("plan", &scenario.canonical())]).expect("valid");
+    assert_eq!(again.canonical(), scenario.canonical());
+    assert_eq!(scenario.changes(&again).len(), 0);
+    assert_eq!(
+        Scenario::default()
+            .changes(&scenario)
+            .iter()
+            .map(Change::key)
+            .collect::<Vec<_>>(),
+        ["lever.low_carbon_steel-2", "lever.schools"]
+    );
+}
+
+#[test]
+fn every_defect_of_a_lever_is_named() {
+    let text = "horizon = 2030\n[[lever]]\nkind = \"trainin\"\n\
+        [[lever]]\nkind = \"training\"\ncountries = [\"THI\", \"THA\"]\nskill = \"softwear\"\nseats = 100\n\
+        [[lever]]\nkind = \"training\"\ncountries = []\nskill = \"software\"\nseats = { 2020 = 5, 2026 = -1 }\npayer = \"JPN\"\nseat = 3\n\
+        [[lever]]\nkind = \"low_carbon_steel\"\ncountries = [\"THA\"]\nshare = 1.5\nfrom = 2029\nuntil = 2025\n\
+        [[lever]]\nkind = \"recycling\"\ncountries = [\"THA\"]\n\
+        [[lever]]\nname = \"late\"\nkind = \"recycling\"\ncountries = [\"THA\"]\nshare = 0.1\nfrom = 2040\n\
+        [[lever]]\nname = \"late\"\nkind = \"recycling\"\ncountries = [\"THA\"]\nshare = 0.1\n\
+        [[lever]]\nkind = \"launch\"\ncountries = [\"THA\"]\nmaker = \"Toyota\"\nsegment = \"pickup\"\npowertrain = \"BEV\"\nprice_usd = 30000\n\
+        [[lever]]\ncountries = [\"THA\"]\n\
+        [[budget]]\njpy_billion = 1\n[[budget]]\npayer = \"JPN\"\n";
+    insta::assert_snapshot!(problems(text));
+}
+
+#[test]
+fn a_lever_that_overspends_its_budget_is_named() {
+    let text = LEVERS.replace("jpy_billion = 140", "usd_million = 20");
+    let found = problems(&text);
+    assert!(
+        found.contains("lever `schools` overspends the budget of `JPN`"),
+        "{found}"
+    );
+    assert!(found.contains("bad.toml:1:1"), "{found}");
+}
+
+#[test]
+fn the_schema_knows_every_lever_that_can_be_used() {
+    let schema = json_schema(&vocabulary()).to_string();
+    for kind in lever::KINDS {
+        let named = schema.contains(&format!("\"const\":\"{}\"", kind.name));
+        assert_eq!(named, !kind.acts_in.is_empty(), "{}", kind.name);
+    }
+}
+
+#[test]
+fn the_documents_tell_effect_and_evidence_of_every_lever() {
+    let page = include_str!("../../../../docs/reference/levers.md");
+    for kind in lever::KINDS {
+        for text in [kind.name, kind.unit, kind.effect, kind.evidence] {
+            assert!(page.contains(text), "{}: {text}", kind.name);
+        }
     }
 }

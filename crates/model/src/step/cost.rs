@@ -43,6 +43,8 @@ pub struct CostYear {
     pub charger_density: Vec<f64>,
     /// Distance a year, km, by country.
     pub km: Vec<f64>,
+    /// What industry adds to cost.
+    pub industry: IndustryCost,
     constants: Constants,
     fuel_mj_per_km: Grid,
     electricity_mj_per_km: Grid,
@@ -51,6 +53,15 @@ pub struct CostYear {
     hev_kwh: f64,
     direct_usd: Grid,
     scaled_usd: Grid,
+}
+
+/// What minerals and people add to the cost of a vehicle; nothing in history.
+#[derive(Debug, Clone)]
+pub struct IndustryCost {
+    /// What joint purchases and chemistry take off a kWh, by country, USD 2023.
+    pub pack_saving_usd_per_kwh: Vec<f64>,
+    /// Factor on direct cost, by country and powertrain.
+    pub factor: Grid,
 }
 
 /// Parameters of the generalised cost.
@@ -155,6 +166,10 @@ impl CostYear {
             hev_kwh: parameters.get("tech.hev_battery_kwh"),
             direct_usd,
             scaled_usd,
+            industry: IndustryCost {
+                pack_saving_usd_per_kwh: vec![0.0; world.countries.len()],
+                factor: Grid::filled(world.countries.len(), POWERTRAINS, 1.0),
+            },
         }
     }
 
@@ -185,7 +200,10 @@ impl CostYear {
             } else {
                 1.0
             };
-        self.constants.markup * (level.factor[c] * self.scaled_usd[(s, f)] + battery)
+        let saved = self.industry.pack_saving_usd_per_kwh[c] * self.battery_kwh(world, c, s, f);
+        self.constants.markup
+            * self.industry.factor[(c, f)]
+            * (level.factor[c] * self.scaled_usd[(s, f)] + battery - saved)
     }
 
     /// Price to the buyer before support, USD 2023, for one origin.

@@ -4,8 +4,9 @@
 //! tailpipe; land use stands upstream. Grid factors are already life-cycle, so nothing is added to electricity.
 
 use crate::cohorts::AGES;
-use crate::ids::{CARRIERS, Carrier, POWERTRAINS, Powertrain};
+use crate::ids::{Biofuel, CARRIERS, Carrier, POWERTRAINS, Powertrain};
 use crate::state::CountryState;
+use crate::step::biofuel::by_energy;
 use crate::world::World;
 
 /// Energy and CO2 of a country's light vehicles in a year.
@@ -28,6 +29,10 @@ pub struct Supply {
     pub ethanol: f64,
     /// Biodiesel in diesel, by volume.
     pub biodiesel: f64,
+    /// Hydrotreated oil in diesel, by volume.
+    pub hydrotreated: f64,
+    /// g `CO2e`/MJ before the tank with land use: ethanol, biodiesel, hydrotreated oil.
+    pub biofuel_g_per_mj: [f64; 3],
     /// g CO2e/kWh.
     pub grid_g_per_kwh: f64,
     /// Distance of the mean vehicle, km.
@@ -50,23 +55,21 @@ pub const fn tank(powertrain: Powertrain) -> Carrier {
 /// g CO2 at the tailpipe and g `CO2e` upstream of a MJ of each carrier.
 pub fn factors(world: &World, supply: &Supply) -> [(f64, f64); CARRIERS] {
     let fuels = &world.fuels;
-    let energy_share = |volume: f64, bio: f64, fossil: f64| {
-        volume * bio / (volume * bio + (1.0 - volume) * fossil)
-    };
-    let ethanol = energy_share(supply.ethanol, fuels.mj_per_litre[2], fuels.mj_per_litre[0]);
-    let biodiesel = energy_share(
-        supply.biodiesel,
-        fuels.mj_per_litre[3],
-        fuels.mj_per_litre[1],
-    );
+    let ethanol = by_energy(Biofuel::Ethanol, supply.ethanol);
+    let (esters, oils) = (supply.biodiesel * 33.0, supply.hydrotreated * 34.3);
+    let diesel = esters + oils + (1.0 - supply.biodiesel - supply.hydrotreated) * 35.8;
+    let (biodiesel, hydrotreated) = (esters / diesel, oils / diesel);
+    let [of_ethanol, of_biodiesel, of_hydrotreated] = supply.biofuel_g_per_mj;
     [
         (
             (1.0 - ethanol) * fuels.tailpipe_g_per_mj[0],
-            (1.0 - ethanol) * fuels.supply_g_per_mj[0] + ethanol * fuels.biofuel_g_per_mj[0],
+            (1.0 - ethanol) * fuels.supply_g_per_mj[0] + ethanol * of_ethanol,
         ),
         (
-            (1.0 - biodiesel) * fuels.tailpipe_g_per_mj[1],
-            (1.0 - biodiesel) * fuels.supply_g_per_mj[1] + biodiesel * fuels.biofuel_g_per_mj[1],
+            (1.0 - biodiesel - hydrotreated) * fuels.tailpipe_g_per_mj[1],
+            (1.0 - biodiesel - hydrotreated) * fuels.supply_g_per_mj[1]
+                + biodiesel * of_biodiesel
+                + hydrotreated * of_hydrotreated,
         ),
         (fuels.tailpipe_g_per_mj[2], fuels.supply_g_per_mj[2]),
         (0.0, supply.grid_g_per_kwh / 3.6),

@@ -1,9 +1,14 @@
 //! The steps of a year, in the order in which they are taken.
 
 pub mod battery;
+pub mod biofuel;
 pub mod cost;
 pub mod energy;
 pub mod fleet;
+pub mod industry;
+pub mod making;
 pub mod market;
+pub mod minerals;
 pub mod price;
 pub mod standards;
+pub mod workforce;

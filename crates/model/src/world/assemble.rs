@@ -2,7 +2,7 @@
 
 use super::{
     Anchor, Country, FuelFactors, Incentive, MakingFactors, Standard, StandardKind, Technology,
-    World, brands, fill, industry, makers,
+    World, brands, fill, industry, makers, resources,
 };
 use crate::ids::{
     DRIVERS, Drivers, FIRST_YEAR, Grid, Group, LAST_YEAR, ORIGINS, Origin, POWERTRAINS, Powertrain,
@@ -317,6 +317,7 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         tax_rate: tax_rates(record, &places, base_year),
         tariff: tariffs(record, &places),
         making: making(record),
+        resources: resources::read(record, &countries, base_year),
         gini: gini(record, &places),
         population,
         income,
