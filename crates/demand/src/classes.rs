@@ -295,7 +295,7 @@ pub struct Equilibrium {
     pub bought: f64,
     /// Passes over the market.
     pub evaluations: usize,
-    /// Largest relative change of a price in the last pass.
+    /// Largest change of a price in the last pass, relative to it or, where it is small, to the margin of a maker without power.
     pub residual: f64,
 }
 
@@ -638,6 +638,16 @@ impl ClassMarket<'_> {
         });
     }
 
+    /// Mean utility of a unit of money.
+    fn mean_slope(&self) -> f64 {
+        self.buyers
+            .slope
+            .iter()
+            .zip(&self.buyers.weight)
+            .map(|(a, w)| a * w)
+            .sum()
+    }
+
     /// By how much money moves a weight.
     fn moved(&self, income: usize, money: f64) -> f64 {
         (-self.buyers.slope[income] * money / self.tastes.lambda).exp()
@@ -726,13 +736,7 @@ impl ClassMarket<'_> {
         self.weights_in(prices, &mut scratch);
         self.class_shares_in(&[], size, &mut scratch, &mut shares);
         // A first guess: a maker so small that it is alone with its price.
-        let mean_slope: f64 = self
-            .buyers
-            .slope
-            .iter()
-            .zip(&self.buyers.weight)
-            .map(|(a, w)| a * w)
-            .sum();
+        let mean_slope = self.mean_slope();
         let mut margins: Vec<f64> = kept
             .iter()
             .map(|phi| phi * self.tastes.lambda / mean_slope)
@@ -808,6 +812,7 @@ impl ClassMarket<'_> {
         let mut tilt = Vec::new();
         let mut evaluations = 0;
         let mut residual = f64::INFINITY;
+        let unit = self.tastes.lambda / self.mean_slope();
         while evaluations < most {
             evaluations += 1;
             self.weights_in(&prices, scratch);
@@ -831,11 +836,13 @@ impl ClassMarket<'_> {
             residual = 0.0;
             for j in 0..n {
                 let wanted = costs.consumer_cost[j] + next[j] / costs.kept[j];
-                // One step goes only so far: a market all but taken at today's price gives an enormous markup.
-                let far = 0.5 * prices[j].abs();
+                // One step goes only so far: a market all but taken at today's price gives an enormous markup. Support can make a price
+                // small or negative, so what is large is told by the margin of a maker without power too.
+                let scale = prices[j].abs().max(unit);
+                let far = 0.5 * scale;
                 let change = (wanted - prices[j]).clamp(-far, far);
                 let relative = if of_product[j] > 0.0 {
-                    (change / prices[j]).abs()
+                    (change / scale).abs()
                 } else {
                     0.0
                 };
@@ -908,13 +915,7 @@ impl ClassMarket<'_> {
     pub fn invert(&self, prices: &[f64], observed: &[f64]) -> (Vec<f64>, f64) {
         let n = self.layout.products();
         let outside = 1.0 - observed.iter().sum::<f64>();
-        let mean_slope: f64 = self
-            .buyers
-            .slope
-            .iter()
-            .zip(&self.buyers.weight)
-            .map(|(a, w)| a * w)
-            .sum();
+        let mean_slope = self.mean_slope();
         let mut utility: Vec<f64> = (0..n)
             .map(|j| (observed[j] / outside).ln() + mean_slope * (prices[j] + self.beside[j]))
             .collect();

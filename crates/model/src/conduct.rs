@@ -69,7 +69,7 @@ fn with_market<T>(
 ) -> T {
     let range = base.offers.of(c);
     let beside = price::beside(world, costs, &base.offers, c);
-    let wedges = price::wedges(world, &base.price_level, costs, &base.offers, c);
+    let wedges = &base.prices.wedges[c];
     let cost = &base.prices.marginal_cost_usd[range.clone()];
     with(&BaseMarket {
         market: ClassMarket {

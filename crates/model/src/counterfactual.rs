@@ -11,11 +11,12 @@ use rayon::prelude::*;
 
 use crate::calibrate::Base;
 use crate::ids::{Origin, POWERTRAINS, Powertrain, Segment, year_index};
-use crate::run::RunError;
+use crate::run::{RunError, rules_of};
 use crate::scenario::Scenario;
-use crate::step::cost::{self, CostYear};
-use crate::step::price::{self, Priced, TOLERANCE, Wedges};
+use crate::step::cost;
+use crate::step::price::{self, Priced, TOLERANCE};
 use crate::step::standards::{Asked, Constraint, Multipliers};
+use crate::step::wedge::{Law, Wedges};
 use crate::tables::{LongTable, Table};
 use crate::world::World;
 
@@ -69,14 +70,24 @@ pub fn counterfactual(
 ) -> Result<Counterfactual, RunError> {
     let t = year_index(world.base_year);
     let parameters = world.parameters.with(&scenario.set);
-    let recorded = cost::history(world, t);
+    let rules = rules_of(world, scenario)?;
     let costs = cost::history_under(world, t, &parameters, scenario.policy_as_of);
     let factors = cost::origin_factors(&parameters, world.base_year);
+    let law = Law {
+        world,
+        rules: &rules,
+        policy_as_of: scenario.policy_as_of,
+        parameters: &parameters,
+        costs: &costs,
+        offers: &base.offers,
+        sourcing: &base.sourcing,
+        built: &base.built,
+    };
     let countries: Vec<CountryCounterfactual> = (0..world.countries.len())
         .into_par_iter()
         .map(|c| {
             let marginal_cost_usd = price::marginal_costs(world, base, &costs, &factors, c);
-            country(world, base, [&recorded, &costs], &marginal_cost_usd, c)
+            country(base, &law, &marginal_cost_usd, c)
         })
         .collect();
     for (country, solved) in world.countries.iter().zip(&countries) {
@@ -91,16 +102,10 @@ pub fn counterfactual(
     Ok(Counterfactual { countries })
 }
 
-fn country(
-    world: &World,
-    base: &Base,
-    [recorded, costs]: [&CostYear; 2],
-    marginal_cost_usd: &[f64],
-    c: usize,
-) -> CountryCounterfactual {
+fn country(base: &Base, law: &Law, marginal_cost_usd: &[f64], c: usize) -> CountryCounterfactual {
+    let (world, costs) = (law.world, law.costs);
     let (offers, prices, range) = (&base.offers, &base.prices, base.offers.of(c));
-    let before = price::wedges(world, &base.price_level, recorded, offers, c);
-    let wedges = price::wedges(world, &base.price_level, costs, offers, c);
+    let wedges = law.wedges(c, &prices.eligibility_usd[range.clone()]);
     let nothing = Constraint {
         asked: Asked::default(),
         co2_g_per_km: [0.0; POWERTRAINS],
@@ -120,7 +125,6 @@ fn country(
     }
     .solve(&nothing, Multipliers::default(), &mut Scratch::default());
     let potential = world.light_sales(c, year_index(world.base_year)) / base.bought;
-    let duty = |k: usize| base.price_level.duty[(c, offers.origin[range.start + k] as usize)];
     let recorded_shares: Vec<f64> = offers.base_share[range.clone()]
         .iter()
         .map(|share| share * base.bought)
@@ -132,7 +136,7 @@ fn country(
             &prices.consumer_price_usd[range.clone()],
             &prices.producer_price_usd[range.clone()],
             &prices.marginal_cost_usd[range.clone()],
-            (&before, &duty),
+            &prices.wedges[c],
         ),
         solved: sides(
             &solved.share,
@@ -140,7 +144,7 @@ fn country(
             &solved.consumer_price_usd,
             &solved.producer_price_usd,
             marginal_cost_usd,
-            (&wedges, &duty),
+            &wedges,
         ),
         surplus_usd: [prices.surplus_usd[c], solved.surplus_usd].map(|usd| usd * potential),
         residual: solved.residual,
@@ -153,11 +157,11 @@ fn sides(
     consumer: &[f64],
     producer: &[f64],
     marginal_cost: &[f64],
-    (wedges, duty): (&Wedges, &dyn Fn(usize) -> f64),
+    wedges: &Wedges,
 ) -> Vec<Side> {
     (0..shares.len())
         .map(|k| {
-            let duty_usd = producer[k] * duty(k);
+            let duty_usd = producer[k] * wedges.duty[k];
             Side {
                 units: shares[k] * potential,
                 consumer_price_usd: consumer[k],

@@ -1,13 +1,16 @@
 //! The loop over years: the only owner of the state.
 
+use std::borrow::Cow;
+
 use kyoso_demand::classes::{Scratch, Size};
 use rayon::prelude::*;
 
 use crate::calibrate::{self, Base, adoption::ADOPTED};
 use crate::cohorts::used_age_profile;
-use crate::ids::{Carrier, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
+use crate::ids::{Grid, ORIGINS, POWERTRAINS, SEGMENTS, YEARS, year_index};
 use crate::measures::Measures;
 use crate::parameters::Parameters;
+use crate::rules::Rules;
 use crate::scenario::Scenario;
 use crate::state::{CountryState, State};
 use crate::step::battery::pack_price;
@@ -16,9 +19,11 @@ use crate::step::cost::{self, CostYear};
 use crate::step::energy::{self, FleetEnergy, Supply};
 use crate::step::fleet::{self, Ageing, Circumstances};
 use crate::step::industry::{self, IndustryYear, Setup};
+use crate::step::market;
 use crate::step::minerals::{self, Sold};
 use crate::step::price::{self, Priced, TOLERANCE};
 use crate::step::standards::{self, Constraint, Multipliers, plug_in};
+use crate::step::wedge::{self, Law, Wedges};
 use crate::world::World;
 
 /// A run that found no solution.
@@ -49,6 +54,9 @@ pub enum RunError {
         /// Budget, million USD 2023.
         total: f64,
     },
+    /// The scenario's rules cannot stand beside the pack's.
+    #[error("{0}")]
+    Rules(String),
 }
 
 /// One country in one projected year.
@@ -86,6 +94,10 @@ pub struct CountryYear {
     pub producer_price_usd: Vec<f64>,
     /// Marginal cost of each offer, USD 2023.
     pub marginal_cost_usd: Vec<f64>,
+    /// Last year's price of each offer with taxes and before support, USD 2023: what the rules looked at.
+    pub list_price_usd: Vec<f64>,
+    /// Taxes, duties and support on each offer.
+    pub wedges: Wedges,
     /// Surplus of all buyers, USD 2023.
     pub surplus_usd: f64,
     /// Passes over the market until prices were solved.
@@ -163,17 +175,32 @@ pub fn run(world: &World, base: &Base, scenario: &Scenario) -> Result<Outcome, R
         .levers
         .iter()
         .any(|lever| lever.acts(scenario.horizon));
-    if others.is_empty() && scenario.policy_as_of.is_none() && !acting {
-        return project(world, base, scenario, None);
+    if others.is_empty() && scenario.policy_as_of.is_none() && scenario.rules.is_empty() && !acting
+    {
+        return project(world, base, scenario, &world.rules, None);
     }
     let reference = Scenario {
         set: of_reference,
         policy_as_of: None,
         levers: Vec::new(),
+        rules: Vec::new(),
         ..scenario.clone()
     };
-    let reference = project(world, base, &reference, None)?;
-    project(world, base, scenario, Some(&reference))
+    let reference = project(world, base, &reference, &world.rules, None)?;
+    let rules = rules_of(world, scenario)?;
+    project(world, base, scenario, &rules, Some(&reference))
+}
+
+/// The rules of the pack with a scenario's changes.
+pub fn rules_of<'a>(world: &'a World, scenario: &Scenario) -> Result<Cow<'a, Rules>, RunError> {
+    if scenario.rules.is_empty() {
+        return Ok(Cow::Borrowed(&world.rules));
+    }
+    world
+        .rules
+        .changed(&scenario.rules)
+        .map(Cow::Owned)
+        .map_err(|problems| RunError::Rules(problems.to_string()))
 }
 
 /// What levers cost within the years of each budget, in the order of the levers, must fit.
@@ -214,6 +241,7 @@ struct Year<'a> {
     world: &'a World,
     base: &'a Base,
     parameters: &'a Parameters,
+    rules: &'a Rules,
     scenario: &'a Scenario,
     reference: Option<&'a YearOutcome>,
     costs: &'a CostYear,
@@ -226,12 +254,26 @@ struct Year<'a> {
     constants: YearConstants,
 }
 
+impl<'a> Year<'a> {
+    /// The rules on offers.
+    fn law(&self) -> Law<'a> {
+        Law {
+            world: self.world,
+            rules: self.rules,
+            policy_as_of: self.scenario.policy_as_of,
+            parameters: self.parameters,
+            costs: self.costs,
+            offers: &self.base.offers,
+            sourcing: &self.base.sourcing,
+            built: &self.base.built,
+        }
+    }
+}
+
 /// Parameters of a year, read once.
 struct YearConstants {
     catch_up: f64,
     charger_elasticity: f64,
-    type_approval: f64,
-    km_age_decline: f64,
     cost_factors: [[f64; POWERTRAINS]; ORIGINS],
 }
 
@@ -239,6 +281,7 @@ fn project(
     world: &World,
     base: &Base,
     scenario: &Scenario,
+    rules: &Rules,
     reference: Option<&Outcome>,
 ) -> Result<Outcome, RunError> {
     let parameters = world.parameters.with(&scenario.set);
@@ -337,13 +380,14 @@ fn project(
         costs.industry = industry::costs(&base.production, &state.industry);
         for c in 0..world.countries.len() {
             for f in 0..POWERTRAINS {
-                costs.support_usd[(c, f)] += measures.purchase_usd[f][(c, t)];
+                costs.add_support(c, f, measures.purchase_usd[f][(c, t)]);
             }
         }
         let step = Year {
             world,
             base,
             parameters: &parameters,
+            rules,
             scenario,
             reference: reference.map(|outcome| &outcome.years[years.len()]),
             costs: &costs,
@@ -358,8 +402,6 @@ fn project(
                     - (1.0 - parameters.at("adoption.laggard_catch_up", year))
                         .powi(year - world.base_year),
                 charger_elasticity: parameters.at("chargers.elasticity", year),
-                type_approval: parameters.get("tech.type_approval_ratio"),
-                km_age_decline: parameters.get("fleet.km_age_decline"),
                 cost_factors: cost::origin_factors(&parameters, year),
             },
         };
@@ -721,7 +763,7 @@ fn country_year(
     let constraint = Constraint {
         asked,
         co2_g_per_km: if asked.co2.is_some() {
-            test_co2(year_of, c, t)
+            mean_test_co2(year_of, c)
         } else {
             [0.0; POWERTRAINS]
         },
@@ -735,7 +777,7 @@ fn country_year(
     };
     let marginal_cost_usd =
         price::marginal_costs(world, base, costs, &year_of.constants.cost_factors, c);
-    let wedges = price::wedges(world, &base.price_level, costs, &base.offers, c);
+    let wedges = year_of.law().wedges(c, &last.list_price_usd);
     // From the reference's prices of the year, where nothing changed, the same prices come back to the last bit.
     let (start_usd, multipliers) = match year_of.reference {
         Some(reference) => {
@@ -772,6 +814,12 @@ fn country_year(
         .iter()
         .zip(&marginal_cost_usd)
         .map(|(price, cost)| price - cost)
+        .collect();
+    state.list_price_usd = solved
+        .consumer_price_usd
+        .iter()
+        .zip(&wedges.specific_usd)
+        .map(|(price, specific)| price - specific)
         .collect();
     state.multipliers = solved.multipliers;
 
@@ -833,6 +881,8 @@ fn country_year(
         untilted_price_usd: solved.untilted_price_usd,
         producer_price_usd: solved.producer_price_usd,
         marginal_cost_usd,
+        list_price_usd: last.list_price_usd.clone(),
+        wedges,
         surplus_usd: solved.surplus_usd * potential,
         evaluations: solved.evaluations,
         residual: solved.residual,
@@ -865,36 +915,23 @@ fn chargers(year_of: &Year, c: usize, year: i32, last: f64, before: f64, after: 
     set.unwrap_or(last * growth) + (added[(c, t)] - added[(c, t - 1)])
 }
 
-/// CO2 on the test cycle by powertrain, g/km, over the segments in which each is sold.
-fn test_co2(year_of: &Year, c: usize, t: usize) -> [f64; POWERTRAINS] {
-    let world = year_of.world;
-    let supply = Supply {
-        ethanol: 0.0,
-        biodiesel: 0.0,
-        hydrotreated: 0.0,
-        biofuel_g_per_mj: [0.0; 3],
-        grid_g_per_kwh: world.grid_g_per_kwh[(c, t)],
-        km: 1.0,
-        km_age_decline: year_of.constants.km_age_decline,
-    };
-    let factors = energy::factors(world, &supply);
-    let use_now = new_use(year_of.base, year_of.costs, c, None);
+/// CO2 on the test cycle by powertrain, g/km, over the segments in which each was sold in the base year.
+fn mean_test_co2(year_of: &Year, c: usize) -> [f64; POWERTRAINS] {
+    let offers = &year_of.base.offers;
+    let co2 = wedge::test_co2(year_of.world, year_of.parameters, year_of.costs, c);
+    let mut sums = [(0.0, 0.0); POWERTRAINS];
+    for j in offers.of(c) {
+        let (s, f) = (offers.segment[j] as usize, offers.powertrain[j] as usize);
+        sums[f].0 += offers.base_share[j] * co2[market::class_of(s, f)];
+        sums[f].1 += offers.base_share[j];
+    }
     std::array::from_fn(|f| {
-        let powertrain = Powertrain::ALL[f];
-        if matches!(
-            powertrain,
-            Powertrain::BatteryElectric | Powertrain::FuelCell
-        ) {
-            return 0.0;
-        }
-        let (fuel, _) = use_now[f];
-        // The test counts more electric driving than the road shows (ICCT 2022): 45 % less fuel.
-        let charged = if powertrain == Powertrain::PlugInHybrid {
-            0.55
+        let (grams, share) = sums[f];
+        // Not sold here: what it would emit in a medium car.
+        if share > 0.0 {
+            grams / share
         } else {
-            1.0
-        };
-        let carrier: Carrier = energy::tank(powertrain);
-        fuel * charged * factors[carrier.index()].0 * year_of.constants.type_approval
+            co2[market::class_of(1, f)]
+        }
     })
 }

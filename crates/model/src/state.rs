@@ -34,6 +34,8 @@ pub struct CountryState {
     pub chargers: f64,
     /// Producers' margins by offer, USD 2023: where next year's prices start from.
     pub margin_usd: Vec<f64>,
+    /// Prices by offer with taxes and before support, USD 2023: what rules look at next year.
+    pub list_price_usd: Vec<f64>,
     /// Multipliers of rules, likewise.
     pub multipliers: Multipliers,
     /// Energy of the year, which next year's biofuel supply is measured against; none before it is known.
@@ -70,6 +72,7 @@ impl CountryState {
                 .of(c)
                 .map(|j| base.prices.producer_price_usd[j] - base.prices.marginal_cost_usd[j])
                 .collect(),
+            list_price_usd: base.prices.list_price_usd[base.offers.of(c)].to_vec(),
             multipliers: Multipliers::default(),
             energy: None,
         }

@@ -14,6 +14,7 @@ pub use makers::Maker;
 use crate::ids::{Drivers, Grid, Group, Origin, Powertrain, Segment};
 use crate::input::{Problems, Record};
 use crate::parameters::Parameters;
+use crate::rules::Rules;
 
 /// A country.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +110,8 @@ pub struct Technology {
     pub motor_kw: Vec<f64>,
     /// Direct cost without powertrain, USD 2023, by segment.
     pub glider_usd: Vec<f64>,
+    /// Displacement of a combustion engine, cm³, by segment.
+    pub engine_cc: Vec<f64>,
     /// Direct cost of a petrol powertrain, USD 2023, by segment.
     pub engine_usd: Vec<f64>,
     /// Added direct cost of a hybrid, USD 2023, by segment.
@@ -240,6 +243,8 @@ pub struct World {
     pub making: MakingFactors,
     /// Minerals, people, materials, biofuels.
     pub resources: resources::Resources,
+    /// Policy rules.
+    pub rules: Rules,
     /// Parameters of the pack.
     pub parameters: Parameters,
 }

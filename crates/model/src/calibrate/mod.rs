@@ -19,6 +19,7 @@ use crate::step::cost::{self, PriceLevel};
 use crate::step::industry::ProductionRule;
 use crate::step::market;
 use crate::step::minerals;
+use crate::step::wedge::{Built, Law};
 use crate::step::workforce::Made;
 use crate::world::World;
 
@@ -45,6 +46,10 @@ pub struct Base {
     pub adoption: adoption::AdoptionLaw,
     /// Offers of the base year.
     pub offers: mix::Offers,
+    /// Who builds what for whom in the base year.
+    pub sourcing: sourcing::SourcingBase,
+    /// Where offers are built in the base year.
+    pub built: Built,
     /// Prices, costs and utilities of the base year.
     pub prices: pricing::BasePrices,
     /// By how much each origin lags in each powertrain (log, at most 0), by country: `origin * POWERTRAINS + powertrain`.
@@ -145,11 +150,20 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
             )
         })
         .collect();
+    let sourcing = sourcing::calibrate(world, record, &offers);
+    let built = Built::new(&sourcing, &sourcing.shares);
     let prices = pricing::base_prices(
-        world,
+        &Law {
+            world,
+            rules: &world.rules,
+            policy_as_of: None,
+            parameters: &world.parameters,
+            costs: &costs,
+            offers: &offers,
+            sourcing: &sourcing,
+            built: &built,
+        },
         &price_level,
-        &costs,
-        &offers,
         &tastes,
         &buyers,
         bought,
@@ -186,6 +200,8 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         price_level,
         adoption,
         offers,
+        sourcing,
+        built,
         prices,
         tastes,
         buyers,

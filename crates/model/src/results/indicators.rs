@@ -564,7 +564,6 @@ impl Results<'_> {
                 },
             )
         };
-        let duty = |c: usize, j: usize| self.base.price_level.duty[(c, offers.origin[j] as usize)];
         for (name, values) in [
             (
                 "Government Expenditure|Vehicle Subsidy",
@@ -583,19 +582,7 @@ impl Results<'_> {
                 values,
             ));
         }
-        let tariff = self.grid(
-            |_, _| f64::NAN,
-            |c, k| {
-                let year = self.offers_in(c, Some(&years[k]));
-                offers
-                    .of(c)
-                    .enumerate()
-                    .map(|(position, j)| {
-                        year.units[position] * duty(c, j) * year.producer_price_usd[position]
-                    })
-                    .sum()
-            },
-        );
+        let tariff = money(&|year, k, _| year.wedges.duty[k] * year.producer_price_usd[k]);
         list.push(sum(
             "Government Revenue|Import Tariff".to_owned(),
             "billion USD_2023/yr",

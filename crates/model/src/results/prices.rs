@@ -3,7 +3,7 @@
 use super::{Real, Results, Rows, Word, Year};
 use crate::ids::{Origin, Powertrain, Segment};
 use crate::run::YearOutcome;
-use crate::step::price::{self, Wedges};
+use crate::step::wedge::Wedges;
 use crate::tables::Table;
 
 /// A country's offers in a year, in their order.
@@ -17,7 +17,7 @@ pub(super) struct OfferYear<'a> {
     /// Marginal cost, USD 2023.
     pub marginal_cost_usd: &'a [f64],
     /// Taxes, duty and support.
-    pub wedges: Wedges,
+    pub wedges: &'a Wedges,
 }
 
 impl Results<'_> {
@@ -38,14 +38,6 @@ impl Results<'_> {
         year: Option<&'a YearOutcome>,
     ) -> OfferYear<'a> {
         let range = self.base.offers.of(c);
-        let costs = year.map_or(&self.outcome.base_costs, |year| &year.costs);
-        let wedges = price::wedges(
-            self.world,
-            &self.base.price_level,
-            costs,
-            &self.base.offers,
-            c,
-        );
         if let Some(year) = year {
             let country = &year.countries[c];
             return OfferYear {
@@ -53,7 +45,7 @@ impl Results<'_> {
                 consumer_price_usd: &country.consumer_price_usd,
                 producer_price_usd: &country.producer_price_usd,
                 marginal_cost_usd: &country.marginal_cost_usd,
-                wedges,
+                wedges: &country.wedges,
             };
         }
         let light = self
@@ -68,7 +60,7 @@ impl Results<'_> {
             consumer_price_usd: &prices.consumer_price_usd[range.clone()],
             producer_price_usd: &prices.producer_price_usd[range.clone()],
             marginal_cost_usd: &prices.marginal_cost_usd[range],
-            wedges,
+            wedges: &prices.wedges[c],
         }
     }
 
@@ -96,7 +88,7 @@ impl Results<'_> {
                         offers.origin[j] as usize,
                     );
                     let producer = of.producer_price_usd[k];
-                    let tariff = producer * self.base.price_level.duty[(c, o)];
+                    let tariff = producer * of.wedges.duty[k];
                     let values = [
                         of.consumer_price_usd[k],
                         producer,

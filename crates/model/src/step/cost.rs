@@ -39,6 +39,10 @@ pub struct CostYear {
     pub fuel_usd_per_mj: Grid,
     /// Support by country and powertrain, USD 2023 a vehicle.
     pub support_usd: Grid,
+    /// Support that a scenario sets in place of the rules', by country and powertrain; NaN where it sets none.
+    set_support_usd: Grid,
+    /// Support of levers on top of the rules', by country and powertrain, USD 2023 a vehicle.
+    pub added_support_usd: Grid,
     /// Public chargers per 10,000 people, by country.
     pub charger_density: Vec<f64>,
     /// Distance a year, km, by country.
@@ -141,6 +145,8 @@ impl CostYear {
             pack_usd_per_kwh,
             fuel_usd_per_mj: fuel_prices(world, parameters, year),
             support_usd: support(world, parameters, year, policy_as_of),
+            set_support_usd: set_support(world, parameters, year),
+            added_support_usd: Grid::filled(world.countries.len(), POWERTRAINS, 0.0),
             charger_density: chargers
                 .iter()
                 .enumerate()
@@ -239,6 +245,27 @@ impl CostYear {
             1.0
         };
         self.electricity_mj_per_km[(s, f)] * share
+    }
+
+    /// Electricity a km while driven on it, kWh; 0 without a plug.
+    pub fn electric_mode_kwh_per_km(&self, s: usize, f: usize) -> f64 {
+        if Powertrain::ALL[f].is_plug_in() {
+            self.electricity_mj_per_km[(s, f)] / MJ_PER_KWH
+        } else {
+            0.0
+        }
+    }
+
+    /// Adds a lever's support to what the rules give, USD 2023 a vehicle.
+    pub fn add_support(&mut self, c: usize, f: usize, usd: f64) {
+        self.support_usd[(c, f)] += usd;
+        self.added_support_usd[(c, f)] += usd;
+    }
+
+    /// Support that a scenario sets in place of the rules', USD 2023 a vehicle.
+    pub fn set_support_usd(&self, c: usize, f: usize) -> Option<f64> {
+        let usd = self.set_support_usd[(c, f)];
+        (!usd.is_nan()).then_some(usd)
     }
 
     /// Battery of a new vehicle, kWh.
@@ -407,6 +434,20 @@ fn support(world: &World, parameters: &Parameters, year: i32, policy_as_of: Opti
             support[(rule.country, rule.powertrain.index())] += rule.usd_per_vehicle;
         }
     }
+    let set = set_support(world, parameters, year);
+    for c in 0..world.countries.len() {
+        for f in 0..POWERTRAINS {
+            if !set[(c, f)].is_nan() {
+                support[(c, f)] = set[(c, f)];
+            }
+        }
+    }
+    support
+}
+
+/// Support that a scenario sets; NaN elsewhere.
+fn set_support(world: &World, parameters: &Parameters, year: i32) -> Grid {
+    let mut support = Grid::filled(world.countries.len(), POWERTRAINS, f64::NAN);
     for (path, f) in [
         ("incentive.BEV", Powertrain::BatteryElectric),
         ("incentive.PHEV", Powertrain::PlugInHybrid),

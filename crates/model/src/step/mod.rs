@@ -11,4 +11,5 @@ pub mod market;
 pub mod minerals;
 pub mod price;
 pub mod standards;
+pub mod wedge;
 pub mod workforce;

@@ -5,8 +5,9 @@
 
 use kyoso_demand::classes::{Buyers, ClassLayout, ClassMarket, ClassTastes, Costs, Scratch, Size};
 
-use super::cost::{CostYear, PriceLevel};
+use super::cost::CostYear;
 use super::standards::{Constraint, Multipliers};
+use super::wedge::Wedges;
 use crate::calibrate::{Base, mix::Offers};
 use crate::ids::{ORIGINS, POWERTRAINS};
 use crate::world::World;
@@ -15,62 +16,6 @@ use crate::world::World;
 pub const TOLERANCE: f64 = 1e-11;
 /// Passes over a market after which it counts as not solved.
 pub const MOST_PASSES: usize = 400;
-
-/// Wedges between producer and consumer price of a country's offers, in their order.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Wedges {
-    /// `v`: duty and taxes in parts of the producer price.
-    pub ad_valorem: Vec<f64>,
-    /// `s`: USD 2023 a vehicle, support negative.
-    pub specific_usd: Vec<f64>,
-}
-
-impl Wedges {
-    /// `phi = 1/(1 + v)`: the part of a consumer's dollar that reaches the producer.
-    pub fn kept(&self) -> Vec<f64> {
-        self.ad_valorem.iter().map(|v| 1.0 / (1.0 + v)).collect()
-    }
-
-    /// Consumer prices at marginal costs and margins of producers, USD 2023.
-    pub fn prices(&self, marginal_cost_usd: &[f64], margin_usd: &[f64]) -> Vec<f64> {
-        (0..marginal_cost_usd.len())
-            .map(|j| {
-                (1.0 + self.ad_valorem[j]) * (marginal_cost_usd[j] + margin_usd[j])
-                    + self.specific_usd[j]
-            })
-            .collect()
-    }
-
-    /// Costs in consumer prices, `(1 + v) c + s`.
-    pub fn consumer_costs(&self, marginal_cost_usd: &[f64]) -> Vec<f64> {
-        (0..marginal_cost_usd.len())
-            .map(|j| (1.0 + self.ad_valorem[j]) * marginal_cost_usd[j] + self.specific_usd[j])
-            .collect()
-    }
-}
-
-/// Wedges of a country's offers in a year.
-pub fn wedges(
-    world: &World,
-    level: &PriceLevel,
-    costs: &CostYear,
-    offers: &Offers,
-    c: usize,
-) -> Wedges {
-    let range = offers.of(c);
-    Wedges {
-        ad_valorem: range
-            .clone()
-            .map(|j| {
-                let (o, f) = (offers.origin[j] as usize, offers.powertrain[j] as usize);
-                (1.0 + level.duty[(c, o)]) * (1.0 + world.tax_rate[(c, f)]) - 1.0
-            })
-            .collect(),
-        specific_usd: range
-            .map(|j| -costs.support_usd[(c, offers.powertrain[j] as usize)])
-            .collect(),
-    }
-}
 
 /// What buyers weigh beside the price, by offer, USD 2023: running cost less the worth of range and chargers.
 pub fn beside(world: &World, costs: &CostYear, offers: &Offers, c: usize) -> Vec<f64> {

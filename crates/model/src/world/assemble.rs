@@ -10,6 +10,7 @@ use crate::ids::{
 };
 use crate::input::{Problem, Problems, Record};
 use crate::parameters::Parameters;
+use crate::rules::Rules;
 
 /// Countries by code, to place rows.
 struct Places<'a> {
@@ -106,6 +107,7 @@ pub fn last_sales_year(record: &Record) -> i32 {
 pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
     let parameters = Parameters::from_record(record);
     let countries = countries(record)?;
+    let rules = Rules::load(record)?;
     let places = Places {
         countries: &countries,
     };
@@ -312,6 +314,7 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         chargers: chargers(record, &places, base_year),
         ownership_prior: ownership_prior(record, &places),
         recorded_price_usd: recorded_prices(record, &places),
+        rules,
         incentives: incentives(record, &places),
         standards: standards(record, &places),
         tax_rate: tax_rates(record, &places, base_year),
@@ -627,6 +630,7 @@ fn technology(record: &Record) -> Technology {
         bev_battery_kwh: by_segment("BEV", "battery_kwh"),
         motor_kw: by_segment("BEV", "motor_kw"),
         glider_usd: by_segment("", "cost_glider_usd"),
+        engine_cc: by_segment("ICE-gasoline", "engine_cc"),
         engine_usd: by_segment("ICE-gasoline", "cost_powertrain_usd"),
         hybrid_usd: by_segment("HEV", "cost_hybrid_adder_usd"),
         drive_usd_per_kw: yearly("cost_edrive_usd_per_kw"),
