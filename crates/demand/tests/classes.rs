@@ -174,19 +174,17 @@ fn shares_costs_prices_and_surplus_are_those_of_the_general_solver() {
             .collect();
         let kept: Vec<f64> = ad_valorem.iter().map(|v| 1.0 / (1.0 + v)).collect();
         let solve = |market: &ClassMarket, size| {
-            market
-                .equilibrium(
-                    &Costs {
-                        consumer_cost: &consumer_cost,
-                        kept: &kept,
-                    },
-                    &case.prices,
-                    size,
-                    &mut no_tilt,
-                    (1e-13, 200),
-                    &mut Scratch::default(),
-                )
-                .0
+            market.equilibrium(
+                &Costs {
+                    consumer_cost: &consumer_cost,
+                    kept: &kept,
+                },
+                &case.prices,
+                size,
+                &mut no_tilt,
+                (1e-13, 200),
+                &mut Scratch::default(),
+            )
         };
         let own = solve(&market, Size::Shift(0.0));
         for j in 0..n {
@@ -277,13 +275,13 @@ fn a_tilt_by_class_is_a_cost_of_its_products() {
             &mut Scratch::default(),
         )
     };
-    let (by_tilt, _) = solve(&cost, tilt.to_vec());
-    let (by_cost, _) = solve(&raised, Vec::new());
+    let by_tilt = solve(&cost, tilt.to_vec());
+    let by_cost = solve(&raised, Vec::new());
     for (x, y) in by_tilt.prices.iter().zip(&by_cost.prices) {
         assert!((x - y).abs() < 1e-10, "{x} {y}");
     }
     // A class taken away sells nothing, and nobody's price becomes strange.
-    let (gone, _) = solve(&cost, vec![f64::INFINITY, 0.0, 0.0, 0.0, 0.0]);
+    let gone = solve(&cost, vec![f64::INFINITY, 0.0, 0.0, 0.0, 0.0]);
     for j in 0..20 {
         assert_eq!(gone.shares[j] == 0.0, case.class[j] == 0);
         assert!(gone.prices[j].is_finite());

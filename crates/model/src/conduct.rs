@@ -92,16 +92,14 @@ impl BaseMarket<'_> {
             kept: &self.kept,
         };
         let none = &mut |_: &ClassMarket, _: &_, _: &mut _, _: &mut _| Vec::new();
-        self.market
-            .equilibrium(
-                &costs,
-                start,
-                Size::Shift(0.0),
-                none,
-                (TOLERANCE, MOST_PASSES),
-                scratch,
-            )
-            .0
+        self.market.equilibrium(
+            &costs,
+            start,
+            Size::Shift(0.0),
+            none,
+            (TOLERANCE, MOST_PASSES),
+            scratch,
+        )
     }
 }
 

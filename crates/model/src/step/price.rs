@@ -3,7 +3,7 @@
 //! `p = (1 + v) p_prod + s`. A maker's marginal cost is that of the base year, at which the prices then recorded are an equilibrium,
 //! moved by direct cost: batteries, drives, engines, and by what a scenario sets.
 
-use kyoso_demand::classes::{Buyers, ClassLayout, ClassMarket, ClassTastes, Costs, Scratch, Size};
+use kyoso_demand::classes::{Buyers, ClassLayout, ClassMarket, ClassTastes, Costs, Scratch};
 
 use super::cost::CostYear;
 use super::standards::{Constraint, Multipliers};
@@ -96,8 +96,6 @@ pub struct Solved {
     pub shift: f64,
     /// Multipliers of rules.
     pub multipliers: Multipliers,
-    /// Price of rules by class, USD 2023; empty where none binds.
-    pub tilt_usd: Vec<f64>,
     /// Surplus of buyers, USD 2023 a potential buyer.
     pub surplus_usd: f64,
     /// Passes over the market.
@@ -129,7 +127,7 @@ impl Priced<'_> {
         let n = self.layout.products();
         let consumer_cost = self.wedges.consumer_costs(self.marginal_cost_usd);
         let kept = self.wedges.kept();
-        let (solved, tilt_usd) = market.equilibrium(
+        let solved = market.equilibrium(
             &Costs {
                 consumer_cost: &consumer_cost,
                 kept: &kept,
@@ -145,7 +143,6 @@ impl Priced<'_> {
         let producer_price_usd = (0..n)
             .map(|j| (solved.untilted[j] - self.wedges.specific_usd[j]) * kept[j])
             .collect();
-        let surplus_usd = market.surplus_at(&solved.prices, Size::Shift(solved.shift), scratch);
         Solved {
             consumer_price_usd: solved.prices,
             untilted_price_usd: solved.untilted,
@@ -154,8 +151,7 @@ impl Priced<'_> {
             bought: solved.bought,
             shift: solved.shift,
             multipliers,
-            tilt_usd,
-            surplus_usd,
+            surplus_usd: solved.surplus,
             evaluations: solved.evaluations,
             residual: solved.residual,
         }
