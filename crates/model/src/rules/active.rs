@@ -37,6 +37,8 @@ pub struct Wedge {
     pub ad_valorem: f64,
     /// USD 2023 a vehicle.
     pub specific_usd: f64,
+    /// Duty and additional duties within `ad_valorem`.
+    pub duty: f64,
     /// What proof of origin costs, as a share of the producer's price: a cost of the maker, no tax.
     pub compliance: f64,
 }
@@ -232,23 +234,11 @@ impl ActiveRules<'_> {
     /// Duty and additional duties on a vehicle built in one country, as a share of the producer's price.
     pub fn duty(&self, offer: &OfferTraits, built: usize) -> f64 {
         let whole = [(built, 1.0)];
-        let mut sum = 0.0;
-        self.visit(
-            &OfferTraits {
-                built: &whole,
-                ..*offer
-            },
-            &[],
-            |part| {
-                if matches!(
-                    part.instrument,
-                    Instrument::ImportDuty | Instrument::ImportDutyCut | Instrument::AdditionalDuty
-                ) {
-                    sum += part.ad_valorem;
-                }
-            },
-        );
-        sum
+        let there = OfferTraits {
+            built: &whole,
+            ..*offer
+        };
+        self.wedge(&there, &[]).duty
     }
 
     /// The price ceiling nearest to the list price within a quarter of it, and what is lost above it.
@@ -311,6 +301,9 @@ impl ActiveRules<'_> {
                     f64::NAN
                 };
                 let (line, compliance) = one.run(producer, &mut |part| {
+                    if part.instrument.is_duty() {
+                        total.duty += part.ad_valorem * weight;
+                    }
                     emit(Part {
                         ad_valorem: part.ad_valorem * weight,
                         specific_usd: part.specific_usd * weight,

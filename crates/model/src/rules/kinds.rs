@@ -155,6 +155,14 @@ impl Instrument {
             Self::PurchaseSubsidy | Self::IncomeTaxCredit | Self::Feebate
         )
     }
+
+    /// Paid at the border.
+    pub const fn is_duty(self) -> bool {
+        matches!(
+            self,
+            Self::ImportDuty | Self::ImportDutyCut | Self::AdditionalDuty
+        )
+    }
 }
 
 /// How the value of a rule is counted.

@@ -7,7 +7,7 @@ use crate::calibrate::mix::Offers;
 use crate::calibrate::sourcing::SourcingBase;
 use crate::ids::{Carrier, Origin, POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
 use crate::parameters::Parameters;
-use crate::rules::{ActiveRules, Date, Instrument, OfferTraits, Rules};
+use crate::rules::{ActiveRules, Date, OfferTraits, Rules};
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};
 use crate::step::market::{CLASSES, class_of};
@@ -194,15 +194,7 @@ impl<'a> Law<'a> {
         for (j, list) in self.offers.of(c).zip(list_price_usd) {
             let traits = self.traits(&classes, j, *list);
             let wedge = active.wedge(&traits, &[]);
-            wedges.duty.push(match traits.built {
-                [(place, _)] if *place == c => 0.0,
-                _ => active
-                    .parts(&traits, &[])
-                    .iter()
-                    .filter(|part| is_duty(part.instrument))
-                    .map(|part| part.ad_valorem)
-                    .sum(),
-            });
+            wedges.duty.push(wedge.duty);
             wedges
                 .ad_valorem
                 .push((1.0 + wedge.ad_valorem) / (1.0 - wedge.compliance) - 1.0);
@@ -217,14 +209,6 @@ impl<'a> Law<'a> {
         }
         wedges
     }
-}
-
-/// Is it paid at the border?
-fn is_duty(instrument: Instrument) -> bool {
-    matches!(
-        instrument,
-        Instrument::ImportDuty | Instrument::ImportDutyCut | Instrument::AdditionalDuty
-    )
 }
 
 /// CO2 on the test cycle by class, g/km.
