@@ -94,8 +94,6 @@ pub struct CountryYear {
     pub producer_price_usd: Vec<f64>,
     /// Marginal cost of each offer, USD 2023.
     pub marginal_cost_usd: Vec<f64>,
-    /// Last year's price of each offer with taxes and before support, USD 2023: what the rules looked at.
-    pub list_price_usd: Vec<f64>,
     /// Taxes, duties and support on each offer.
     pub wedges: Wedges,
     /// Surplus of all buyers, USD 2023.
@@ -881,7 +879,6 @@ fn country_year(
         untilted_price_usd: solved.untilted_price_usd,
         producer_price_usd: solved.producer_price_usd,
         marginal_cost_usd,
-        list_price_usd: last.list_price_usd.clone(),
         wedges,
         surplus_usd: solved.surplus_usd * potential,
         evaluations: solved.evaluations,

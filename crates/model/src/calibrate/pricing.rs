@@ -188,7 +188,7 @@ fn country_prices(
         specific_usd,
         ..
     } = &wedges;
-    let consumer: Vec<f64> = range
+    let mut consumer: Vec<f64> = range
         .clone()
         .enumerate()
         .map(|(k, j)| {
@@ -208,40 +208,33 @@ fn country_prices(
         .iter()
         .map(|share| share * bought)
         .collect();
-    let mut consumer = consumer;
-    let mut solved = solve_base(
-        &consumer,
-        &observed,
-        &kept,
-        &beside,
-        (tastes, buyers, &layout),
-    );
-    for _ in 0..MOST_REPRICINGS {
-        // A price at which the maker's own power over it would leave no cost is no price of this market: it is raised.
-        let mut raised = false;
-        for k in 0..consumer.len() {
-            let producer = (consumer[k] - specific_usd[k]) * kept[k];
-            if solved.margins[k] > MOST_LERNER * producer {
-                consumer[k] = solved.margins[k] / MOST_LERNER / kept[k] + specific_usd[k];
-                raised = true;
-            }
-        }
-        if !raised {
-            break;
-        }
-        solved = solve_base(
+    let mut rounds = 0;
+    let Solved {
+        utility,
+        margins,
+        error,
+    } = loop {
+        let solved = solve_base(
             &consumer,
             &observed,
             &kept,
             &beside,
             (tastes, buyers, &layout),
         );
-    }
-    let Solved {
-        utility,
-        margins,
-        error,
-    } = solved;
+        // A price at which the maker's own power over it would leave no cost is no price of this market: it is raised.
+        let mut raised = false;
+        for k in 0..consumer.len() {
+            let producer = (consumer[k] - specific_usd[k]) * kept[k];
+            if rounds < MOST_REPRICINGS && solved.margins[k] > MOST_LERNER * producer {
+                consumer[k] = solved.margins[k] / MOST_LERNER / kept[k] + specific_usd[k];
+                raised = true;
+            }
+        }
+        if !raised {
+            break solved;
+        }
+        rounds += 1;
+    };
     let market = ClassMarket {
         tastes,
         buyers,

@@ -212,21 +212,6 @@ impl CostYear {
             * (level.factor[c] * self.scaled_usd[(s, f)] + battery - saved)
     }
 
-    /// Price to the buyer before support, USD 2023, for one origin.
-    pub fn consumer_price(
-        &self,
-        level: &PriceLevel,
-        world: &World,
-        c: usize,
-        o: usize,
-        s: usize,
-        f: usize,
-    ) -> f64 {
-        self.producer_price(level, world, c, s, f)
-            * (1.0 + level.duty[(c, o)])
-            * (1.0 + world.tax_rate[(c, f)])
-    }
-
     /// Fuel a km on the road, MJ, averaged over electric and combustion driving.
     pub fn fuel_use(&self, s: usize, f: usize) -> f64 {
         let share = if f == Powertrain::PlugInHybrid.index() {
