@@ -1,12 +1,14 @@
 //! Minerals, people, making and biofuels on the pack that ships: the books close, the record is met, each lever has
 //! its sign, saturates, and does nothing at size zero.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use kyoso_model::calibrate::{self, Base};
+use common::{model, record};
+use kyoso_model::calibrate::Base;
 use kyoso_model::ids::{Biofuel, Mineral, Powertrain, Skill, year_index};
-use kyoso_model::input::{Folder, Record};
 use kyoso_model::measures::Measures;
 use kyoso_model::results::Results;
 use kyoso_model::run::{self, Outcome};
@@ -16,19 +18,15 @@ use kyoso_model::tables::Table;
 use kyoso_model::world::World;
 
 struct Set {
-    world: World,
-    base: Base,
+    world: &'static World,
+    base: &'static Base,
     vocabulary: Vocabulary,
 }
 
 fn set() -> &'static Set {
     static SET: OnceLock<Set> = OnceLock::new();
     SET.get_or_init(|| {
-        let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
-        let record =
-            Record::load(&Folder(pack.into())).unwrap_or_else(|problems| panic!("{problems}"));
-        let mut world = World::build(&record).expect("the pack makes a world");
-        let base = calibrate::calibrate(&mut world, &record);
+        let (world, base) = model();
         let vocabulary = Vocabulary {
             parameters: world.parameters.catalogue(),
             countries: world
@@ -66,7 +64,7 @@ fn lever(kind: &str, countries: &str, rest: &str) -> String {
 }
 
 fn project(scenario: &Scenario) -> Outcome {
-    run::run(&set().world, &set().base, scenario).expect("it converges")
+    run::run(set().world, set().base, scenario).expect("it converges")
 }
 
 fn baseline() -> &'static Outcome {
@@ -91,7 +89,7 @@ fn country(iso3: &str) -> usize {
 
 #[test]
 fn packs_and_vehicles_balance() {
-    let (world, base, scenario) = (&set().world, &set().base, scenario(""));
+    let (world, base, scenario) = (set().world, set().base, scenario(""));
     let results = Results {
         world,
         base,
@@ -391,7 +389,7 @@ fn a_budget_is_held_against_what_the_projection_costs() {
         "[[budget]]\npayer = \"JPN\"\nusd_million = 100\n".to_owned(),
     ]
     .concat();
-    let found = run::run(&set().world, &set().base, &scenario(&text))
+    let found = run::run(set().world, set().base, &scenario(&text))
         .expect_err("two million vehicles a year cost more");
     assert!(
         found
@@ -425,9 +423,7 @@ fn incentives_and_chargers_sell_electric_cars() {
 
 #[test]
 fn a_base_year_without_prices_keeps_the_content_of_packs() {
-    let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
-    let record = Record::load(&Folder(pack.into())).expect("the pack is sound");
-    let world = World::as_of(&record, 2018).expect("a world of 2018");
+    let world = World::as_of(record(), 2018).expect("a world of 2018");
     assert!(
         world
             .resources

@@ -1,32 +1,20 @@
 //! Who sells what in the base year, against the sources.
 
-use std::sync::OnceLock;
+mod common;
 
+use common::{model, record};
 use kyoso_model::calibrate::entry::candidates;
 use kyoso_model::calibrate::mix::powertrain_shares;
-use kyoso_model::calibrate::{Base, calibrate};
 use kyoso_model::hindcast::origins;
 use kyoso_model::ids::{Origin, POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
-use kyoso_model::input::{Folder, Record};
 use kyoso_model::results::Results;
 use kyoso_model::run;
 use kyoso_model::scenario::{Scenario, Setting};
 use kyoso_model::tables::Values;
-use kyoso_model::world::World;
-
-fn set() -> &'static (World, Base) {
-    static SET: OnceLock<(World, Base)> = OnceLock::new();
-    SET.get_or_init(|| {
-        let record = Record::load(&Folder("../../data".into())).expect("the pack is sound");
-        let mut world = World::build(&record).expect("the pack makes a world");
-        let base = calibrate(&mut world, &record);
-        (world, base)
-    })
-}
 
 /// Light-duty units of the offers of a country that pass.
 fn units(iso3: &str, pass: impl Fn(&str, Origin, Segment, Powertrain) -> bool) -> f64 {
-    let (world, base) = set();
+    let (world, base) = model();
     let c = world.country(iso3).expect("a country");
     let light = world.light_sales(c, year_index(world.base_year));
     let offers = &base.offers;
@@ -60,7 +48,7 @@ fn near(is: f64, should: f64, relative: f64) {
 
 #[test]
 fn every_market_meets_its_margins() {
-    let (world, base) = set();
+    let (world, base) = model();
     let offers = &base.offers;
     for (c, country) in world.countries.iter().enumerate() {
         let iso3 = &country.iso3;
@@ -91,7 +79,7 @@ fn every_market_meets_its_margins() {
 
 #[test]
 fn offers_of_a_maker_stand_together() {
-    let (world, base) = set();
+    let (world, base) = model();
     for c in 0..world.countries.len() {
         let makers = &base.offers.maker[base.offers.of(c)];
         assert!(
@@ -104,7 +92,7 @@ fn offers_of_a_maker_stand_together() {
 
 #[test]
 fn thailand_of_2023_comes_out() {
-    let (world, _) = set();
+    let (world, _) = model();
     let c = world.country("THA").expect("Thailand");
     let t = year_index(world.base_year);
     near(world.sales[(c, t)], 775_780.0, 1e-9);
@@ -145,7 +133,7 @@ fn thailand_of_2023_comes_out() {
 
 #[test]
 fn malaysia_of_2023_comes_out_by_brand_and_powertrain() {
-    let (world, _) = set();
+    let (world, _) = model();
     let c = world.country("MYS").expect("Malaysia");
     // The association's total counts trucks, the register of models does not: shares are compared.
     let scale = 799_731.0 / world.light_sales(c, year_index(world.base_year));
@@ -176,7 +164,7 @@ fn a_maker_of_electric_cars_alone_sells_nothing_else() {
 
 #[test]
 fn every_market_with_brands_on_record_comes_out_within_the_rounding_of_its_source() {
-    let (world, base) = set();
+    let (world, base) = model();
     let scenario = Scenario {
         horizon: world.base_year + 1,
         ..Scenario::default()
@@ -234,7 +222,7 @@ fn every_market_with_brands_on_record_comes_out_within_the_rounding_of_its_sourc
 
 #[test]
 fn candidates_are_offers_that_a_market_lacks() {
-    let (world, base) = set();
+    let (world, base) = model();
     let all = candidates(world, &base.offers, &world.parameters);
     let thai = &all[world.country("THA").expect("Thailand")];
     let name = |code: &str| world.maker(code).expect("a maker");
@@ -260,8 +248,7 @@ fn candidates_are_offers_that_a_market_lacks() {
 
 #[test]
 fn origins_projected_from_earlier_years_do_better_than_drift() {
-    let record = Record::load(&Folder("../../data".into())).expect("the pack is sound");
-    let scores = origins::score(&record).expect("it projects");
+    let scores = origins::score(record()).expect("it projects");
     let mean = |method: &str, powertrain: &str, lead: i32| {
         scores
             .iter()

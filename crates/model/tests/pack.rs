@@ -1,16 +1,11 @@
 //! The pack that ships: it passes its own check, and the traps of its sources are avoided.
 
+mod common;
+
 use std::sync::OnceLock;
 
-use kyoso_model::input::{Folder, Record};
-
-fn record() -> &'static Record {
-    static RECORD: OnceLock<Record> = OnceLock::new();
-    RECORD.get_or_init(|| {
-        let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
-        Record::load(&Folder(pack.into())).unwrap_or_else(|problems| panic!("{problems}"))
-    })
-}
+use common::{pack, record};
+use kyoso_model::input::Record;
 
 /// Value of the one row of a table that passes the filter.
 fn value(table: &str, column: &str, filter: &[(&str, &str)], year: i32) -> f64 {
@@ -198,7 +193,7 @@ fn in_memory() -> &'static kyoso_model::input::Memory {
     use kyoso_model::input::Source;
     static PACK: OnceLock<kyoso_model::input::Memory> = OnceLock::new();
     PACK.get_or_init(|| {
-        let folder = Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data").into());
+        let folder = pack();
         let mut memory = kyoso_model::input::Memory::default();
         for path in folder.paths() {
             let bytes = folder.read(&path).expect("it was listed").into_owned();

@@ -1,9 +1,12 @@
 //! Rules of the pack against figures worked out by hand from the laws.
 
+mod common;
+
 use std::sync::OnceLock;
 
+use common::record;
 use kyoso_model::ids::{Origin, Powertrain, Segment};
-use kyoso_model::input::{Folder, Problems, Record};
+use kyoso_model::input::Problems;
 use kyoso_model::rules::{
     Date, Instrument, Kind, Ledger, Module, OfferTraits, Rules, Spent, funded,
 };
@@ -16,12 +19,7 @@ const NOK: f64 = 10.564;
 
 fn rules() -> &'static Rules {
     static RULES: OnceLock<Rules> = OnceLock::new();
-    RULES.get_or_init(|| {
-        let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
-        let record =
-            Record::load(&Folder(pack.into())).unwrap_or_else(|problems| panic!("{problems}"));
-        Rules::load(&record).unwrap_or_else(|problems| panic!("{problems}"))
-    })
+    RULES.get_or_init(|| Rules::load(record()).unwrap_or_else(|problems| panic!("{problems}")))
 }
 
 fn country(iso3: &str) -> usize {

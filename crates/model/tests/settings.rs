@@ -1,30 +1,17 @@
 //! Every parameter that a scenario may set changes results, and none changes history.
 
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+mod common;
 
-use kyoso_model::calibrate::{self, Base};
-use kyoso_model::input::{Folder, Record};
+use std::collections::BTreeMap;
+
+use common::model;
 use kyoso_model::results::Results;
 use kyoso_model::run;
 use kyoso_model::scenario::lever::Lever;
 use kyoso_model::scenario::{ParameterInfo, Reach, Scenario, Setting, Shelf, Vocabulary};
 use kyoso_model::tables::Values;
-use kyoso_model::world::World;
 
 const HORIZON: i32 = 2028;
-
-fn model() -> &'static (World, Base) {
-    static MODEL: OnceLock<(World, Base)> = OnceLock::new();
-    MODEL.get_or_init(|| {
-        let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
-        let record =
-            Record::load(&Folder(pack.into())).unwrap_or_else(|problems| panic!("{problems}"));
-        let mut world = World::build(&record).expect("the pack makes a world");
-        let base = calibrate::calibrate(&mut world, &record);
-        (world, base)
-    })
-}
 
 /// A column of real numbers with the year of each.
 struct Reals {

@@ -1,28 +1,23 @@
 //! Sourcing of the base year against the record.
 
-use std::sync::OnceLock;
+mod common;
 
-use kyoso_model::calibrate::{self, sourcing::SourcingBase};
-use kyoso_model::input::{Folder, Record};
+use common::model;
+use kyoso_model::calibrate::sourcing::SourcingBase;
 use kyoso_model::sourcing::lines::LINES;
 use kyoso_model::world::World;
 
 struct Set {
-    world: World,
-    sourcing: SourcingBase,
+    world: &'static World,
+    sourcing: &'static SourcingBase,
 }
 
-fn set() -> &'static Set {
-    static SET: OnceLock<Set> = OnceLock::new();
-    SET.get_or_init(|| {
-        let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
-        let record =
-            Record::load(&Folder(pack.into())).unwrap_or_else(|problems| panic!("{problems}"));
-        let mut world = World::build(&record).expect("the pack makes a world");
-        let base = calibrate::calibrate(&mut world, &record);
-        let sourcing = calibrate::sourcing::calibrate(&world, &record, &base.offers);
-        Set { world, sourcing }
-    })
+fn set() -> Set {
+    let (world, base) = model();
+    Set {
+        world,
+        sourcing: &base.sourcing,
+    }
 }
 
 impl Set {

@@ -1,11 +1,12 @@
 //! The model on the pack that ships: the base year is the record, the books close, and levers have their signs.
 
-use std::sync::OnceLock;
+mod common;
 
+use common::{model, record};
 use kyoso_model::calibrate::{self, Base};
 use kyoso_model::hindcast::{self, Mode, Variable};
 use kyoso_model::ids::{Drivers, POWERTRAINS, Powertrain, YEARS, year_index};
-use kyoso_model::input::{Folder, Record};
+use kyoso_model::input::Record;
 use kyoso_model::results::Results;
 use kyoso_model::run::{self, Outcome};
 use kyoso_model::scenario::{Scenario, Setting};
@@ -13,25 +14,18 @@ use kyoso_model::tables::{Table, Values};
 use kyoso_model::world::World;
 
 struct Set {
-    record: Record,
-    world: World,
-    base: Base,
+    record: &'static Record,
+    world: &'static World,
+    base: &'static Base,
 }
 
-fn set() -> &'static Set {
-    static SET: OnceLock<Set> = OnceLock::new();
-    SET.get_or_init(|| {
-        let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data");
-        let record =
-            Record::load(&Folder(pack.into())).unwrap_or_else(|problems| panic!("{problems}"));
-        let mut world = World::build(&record).expect("the pack makes a world");
-        let base = calibrate::calibrate(&mut world, &record);
-        Set {
-            record,
-            world,
-            base,
-        }
-    })
+fn set() -> Set {
+    let (world, base) = model();
+    Set {
+        record: record(),
+        world,
+        base,
+    }
 }
 
 fn scenario(settings: &[(&str, f64)]) -> Scenario {
@@ -46,14 +40,14 @@ fn scenario(settings: &[(&str, f64)]) -> Scenario {
 }
 
 fn project(scenario: &Scenario) -> Outcome {
-    run::run(&set().world, &set().base, scenario).expect("it converges")
+    run::run(set().world, set().base, scenario).expect("it converges")
 }
 
 fn tables(scenario: &Scenario) -> Vec<Table> {
     let outcome = project(scenario);
     Results {
-        world: &set().world,
-        base: &set().base,
+        world: set().world,
+        base: set().base,
         scenario,
         outcome: &outcome,
     }
@@ -178,8 +172,8 @@ fn books_close_and_no_number_is_lost_for_every_path_to_2050() {
         };
         let outcome = project(&scenario);
         let results = Results {
-            world: &set().world,
-            base: &set().base,
+            world: set().world,
+            base: set().base,
             scenario: &scenario,
             outcome: &outcome,
         };
@@ -230,8 +224,8 @@ fn any_number_of_threads_gives_the_same_bits() {
             .build()
             .expect("threads");
         pool.install(|| {
-            let mut world = World::build(&set().record).expect("a world");
-            let base = calibrate::calibrate(&mut world, &set().record);
+            let mut world = World::build(set().record).expect("a world");
+            let base = calibrate::calibrate(&mut world, set().record);
             let scenario = Scenario::default();
             let outcome = run::run(&world, &base, &scenario).expect("it converges");
             Results {
@@ -367,7 +361,7 @@ fn nothing_later_than_the_origin_leaks_into_the_ex_ante_run() {
     let (cut, counts) = set().record.known_by(origin);
     assert!(counts.dropped.values().sum::<usize>() > 1000);
     let (_, _, whole, _) =
-        hindcast::project(&set().record, Mode::ExAnte, origin, 5).expect("it runs");
+        hindcast::project(set().record, Mode::ExAnte, origin, 5).expect("it runs");
     let (_, _, alone, _) =
         hindcast::project(&cut, Mode::ExAnte, origin, 5).expect("it runs without later rows");
     for (a, b) in whole.years.iter().zip(&alone.years) {
@@ -383,7 +377,7 @@ fn nothing_later_than_the_origin_leaks_into_the_ex_ante_run() {
 
 #[test]
 fn the_hindcast_beats_the_last_value_where_it_was_not_tuned() {
-    let scored = hindcast::hindcast(&set().record, &[2018, 2020], &|_, _| {}).expect("it runs");
+    let scored = hindcast::hindcast(set().record, &[2018, 2020], &|_, _| {}).expect("it runs");
     let scores = scored.scores();
     let find = |variable: Variable, method: &str, lead: i32| {
         scores
@@ -418,8 +412,8 @@ fn regions_are_sums_of_their_countries() {
     let scenario = Scenario::default();
     let outcome = project(&scenario);
     let table = Results {
-        world: &set().world,
-        base: &set().base,
+        world: set().world,
+        base: set().base,
         scenario: &scenario,
         outcome: &outcome,
     }

@@ -323,6 +323,23 @@ fn scores(table: &Table) -> Value {
     Value::Array(rows)
 }
 
+/// Every text that a template and its script ask for is in the locale.
+#[cfg(test)]
+fn every_text_is_in_the_locale(template: &str, script: &str, locale: &str) {
+    let texts: Value = serde_json::from_str(locale).expect("the locale is JSON");
+    for part in template.split("{{ t.").skip(1) {
+        let key = part.split([' ', '|', '}']).next().unwrap_or_default();
+        assert!(texts["page"].get(key).is_some(), "{key}");
+    }
+    for part in page_script(script).split("T.").skip(1) {
+        let key: String = part
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+            .collect();
+        assert!(texts["script"].get(&key).is_some(), "{key}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,17 +372,6 @@ mod tests {
 
     #[test]
     fn every_text_of_the_template_is_in_the_locale() {
-        let texts: Value = serde_json::from_str(ENGLISH).expect("the locale is JSON");
-        for part in TEMPLATE.split("{{ t.").skip(1) {
-            let key = part.split([' ', '|', '}']).next().unwrap_or_default();
-            assert!(texts["page"].get(key).is_some(), "{key}");
-        }
-        for part in page_script(SCRIPT).split("T.").skip(1) {
-            let key: String = part
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .collect();
-            assert!(texts["script"].get(&key).is_some(), "{key}");
-        }
+        every_text_is_in_the_locale(TEMPLATE, SCRIPT, ENGLISH);
     }
 }
