@@ -135,6 +135,14 @@ pub struct RunOptions {
     pub hindcast: bool,
 }
 
+/// A rate from 0 to 1.
+fn discount(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),
+        _ => Err("expected a rate from 0 to below 1, such as 0.03".to_owned()),
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct CompareOptions {
     /// Shipped scenarios by name, .toml files, or folders of earlier runs; the first is the base.
@@ -158,6 +166,9 @@ pub struct CompareOptions {
     /// Years to show.
     #[arg(long, value_delimiter = ',', value_name = "Y1,Y2,...")]
     pub years: Vec<i32>,
+    /// Rate a year at which money is discounted to the base year.
+    #[arg(long, value_name = "RATE", default_value_t = 0.03, value_parser = discount)]
+    pub discount: f64,
     /// Last year, in place of the scenarios' (default: the last that all have).
     #[arg(long, value_name = "YEAR")]
     pub horizon: Option<i32>,

@@ -247,13 +247,34 @@ fn folders_of_earlier_runs_are_read_back() {
         .concat();
         let out = kyoso(&place.0, &all);
         assert_eq!(code(&out), 0, "{}", errors(&out));
-        fs::read(place.0.join("c/differences.csv")).expect("a table")
+        ["differences", "welfare", "effectiveness"]
+            .map(|table| fs::read(place.0.join(format!("c/{table}.csv"))).expect("a table"))
     };
     let read = compare(&["old", "new"]);
     assert_eq!(
         read,
         compare(&["baseline", "no-thai-support"]),
         "what is read is what is run"
+    );
+    let thailand = table(&place, "c/effectiveness.csv");
+    let thailand = thailand
+        .iter()
+        .find(|row| row["region"] == "THA")
+        .expect("a row");
+    // Without the support treasuries gain and buyers lose, makers too, and fewer plug-in vehicles are sold.
+    assert!(number(thailand, "public") > 0.0);
+    for column in ["buyers", "makers", "plug_ins"] {
+        assert!(number(thailand, column) < 0.0, "{column}: {thailand:?}");
+    }
+    // What a plug-in vehicle sold less saves the treasury.
+    assert!(number(thailand, "usd_per_plug_in") > 5_000.0);
+    let welfare = table(&place, "c/welfare.csv");
+    let of_thailand = welfare.iter().filter(|row| row["region"] == "THA");
+    let undiscounted: f64 = of_thailand.map(|row| number(row, "difference")).sum();
+    let net = number(thailand, "net");
+    assert!(
+        (net / undiscounted - 1.0).abs() < 0.06,
+        "{net} {undiscounted}"
     );
     let refused = kyoso(&place.0, &["compare", "old", "new", "--attribute"]);
     assert_eq!(code(&refused), 1);

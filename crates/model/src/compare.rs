@@ -1,5 +1,7 @@
 //! Runs side by side: indicators by variable, region and year, and what separates them.
 
+pub mod money;
+
 use std::collections::BTreeMap;
 
 use crate::tables::{LongTable, Table};

@@ -3,6 +3,7 @@
 mod indicators;
 mod industry;
 mod prices;
+mod profits;
 mod record_check;
 pub mod targets;
 mod vehicles;
@@ -164,6 +165,7 @@ impl Results<'_> {
             self.energy(),
             self.emissions(),
             self.fiscal(),
+            self.profits(),
             self.chargers(),
             self.vehicles(),
             self.standards(),

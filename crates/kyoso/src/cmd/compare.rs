@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use kyoso_explore::shapley::{self, ShapleyError};
+use kyoso_model::compare::money::{self, Money, Region};
 use kyoso_model::compare::{self as model, Indicators, Named, Part, Selection};
 use kyoso_model::ids::Group;
 use kyoso_model::input::{Problems, Record};
@@ -53,6 +54,29 @@ const HEADLINE: [(&str, &str, bool); 7] = [
     ("surplus bn", "Consumer Surplus|Light-Duty Vehicle", false),
 ];
 
+/// Tables of money, with the columns that are read back.
+const MONEY: [(&str, &[(&str, Kind)]); 2] = [
+    (
+        "fiscal",
+        &[
+            ("payer", Kind::Words),
+            ("iso3", Kind::Words),
+            ("instrument", Kind::Words),
+            ("year", Kind::Integers),
+            ("amount", Kind::Reals),
+        ],
+    ),
+    (
+        "profits",
+        &[
+            ("iso3", Kind::Words),
+            ("origin", Kind::Words),
+            ("year", Kind::Integers),
+            ("profit", Kind::Reals),
+        ],
+    ),
+];
+
 /// A scenario to run, or a run to read.
 enum Entry {
     Scenario(Box<Scenario>),
@@ -78,6 +102,12 @@ struct Comparison {
     /// Cells of the attribution, and those printed as JSON.
     attributed: Selection,
     splits: Vec<Split>,
+    /// Money of each run.
+    money: Vec<Money>,
+    /// Regions of the differences with their countries.
+    regions: Vec<Region>,
+    /// Rate a year at which money is discounted to the base year.
+    discount: f64,
     /// Targets of all scenarios, each name once.
     targets: Vec<Target>,
 }
@@ -91,6 +121,31 @@ impl Comparison {
     fn targets(&self) -> Option<Table> {
         let tracked = || targets::table(&self.runs, &self.targets, self.base_year);
         (!self.targets.is_empty()).then(tracked)
+    }
+
+    /// Years over which money is summed.
+    fn years(&self) -> Vec<i32> {
+        (self.base_year + 1..=self.horizon).collect()
+    }
+
+    /// Who gains and who pays, by year.
+    fn welfare(&self) -> Table {
+        let names: Vec<&str> = self.runs.iter().map(|run| run.name.as_str()).collect();
+        money::welfare(&names, &self.money, &self.regions, &self.years())
+    }
+
+    /// What the scenarios bring and cost, summed over the years.
+    fn effectiveness(&self, regions: &[Region]) -> Table {
+        let (base_year, discount) = (self.base_year, self.discount);
+        let years = self.years();
+        money::effectiveness(
+            &self.runs,
+            &self.money,
+            regions,
+            &years,
+            base_year,
+            discount,
+        )
     }
 
     fn attribution(&self) -> Option<Table> {
@@ -116,7 +171,7 @@ pub fn compare(common: &Common, options: &CompareOptions) -> Result<()> {
     for warning in warnings.iter().filter(|_| !common.quiet) {
         eprintln!("warning: {warning}");
     }
-    let runs = runs(&entries, &options.scenarios, &stage)?;
+    let (runs, money) = runs(&entries, &options.scenarios, &stage)?;
     let last = runs.iter().map(|run| run.indicators.years.1).min();
     let horizon = horizon.min(last.unwrap_or(horizon));
     let (selection, attributed) = selections(options, &runs, &stage.world, horizon)?;
@@ -129,9 +184,12 @@ pub fn compare(common: &Common, options: &CompareOptions) -> Result<()> {
         runs,
         base_year: stage.world.base_year,
         horizon,
+        regions: stage.members(&selection.regions),
         selection,
         attributed,
         splits,
+        money,
+        discount: options.discount,
         targets: all_targets(&entries),
     };
     let place = options
@@ -150,7 +208,7 @@ pub fn compare(common: &Common, options: &CompareOptions) -> Result<()> {
     if common.json {
         return term::print(&format!("{:#}\n", print::json(&comparison, &place)));
     }
-    term::print(&print::text(&comparison, options, &stage.world))?;
+    term::print(&print::text(&comparison, options, &stage))?;
     if !common.quiet {
         term::print(&format!(
             "\n{} ({:.0} ms): open {}\n",
@@ -271,13 +329,14 @@ fn all_targets(entries: &[Entry]) -> Vec<Target> {
 }
 
 /// Indicators of each entry, under names that differ.
-fn runs(entries: &[Entry], requests: &[String], stage: &Stage) -> Result<Vec<Named>> {
-    let mut runs: Vec<Named> = Vec::new();
+fn runs(entries: &[Entry], requests: &[String], stage: &Stage) -> Result<(Vec<Named>, Vec<Money>)> {
+    let (mut runs, mut money): (Vec<Named>, Vec<Money>) = (Vec::new(), Vec::new());
     for (entry, request) in entries.iter().zip(requests) {
-        let (own, indicators) = match entry {
-            Entry::Scenario(scenario) => (&scenario.name, stage.indicators(scenario)?),
+        let (own, (indicators, own_money)) = match entry {
+            Entry::Scenario(scenario) => (&scenario.name, stage.indicators_and_money(scenario)?),
             Entry::Folder(folder, manifest) => {
-                (&manifest.scenario, indicators_of(folder, manifest)?)
+                let found = of_folder(folder, manifest, &stage.vocabulary.countries)?;
+                (&manifest.scenario, found)
             }
         };
         let taken = |name: &str| runs.iter().any(|run| run.name == name);
@@ -291,11 +350,17 @@ fn runs(entries: &[Entry], requests: &[String], stage: &Stage) -> Result<Vec<Nam
             copy += 1;
         }
         runs.push(Named { name, indicators });
+        money.push(own_money);
     }
-    Ok(runs)
+    Ok((runs, money))
 }
 
-fn indicators_of(folder: &Path, manifest: &Manifest) -> Result<Indicators> {
+/// Indicators of an earlier run, and its money as far as it wrote any.
+fn of_folder(
+    folder: &Path,
+    manifest: &Manifest,
+    countries: &[String],
+) -> Result<(Indicators, Money)> {
     let format = if manifest.format == Format::Csv.extension() {
         Format::Csv
     } else {
@@ -309,8 +374,17 @@ fn indicators_of(folder: &Path, manifest: &Manifest) -> Result<Indicators> {
         ("value", Kind::Reals),
     ];
     let table = read::table(folder, "indicators", format, &columns)?;
-    Indicators::from_tables(&[table])
-        .ok_or_else(|| anyhow!("{} has no indicators", folder.display()))
+    let indicators = Indicators::from_tables(&[table])
+        .ok_or_else(|| anyhow!("{} has no indicators", folder.display()))?;
+    let mut tables = Vec::new();
+    for (name, columns) in MONEY {
+        let file = format!("{name}.{}", format.extension());
+        if manifest.outputs.contains_key(&file) {
+            tables.push(read::table(folder, name, format, columns)?);
+        }
+    }
+    let money = Money::of(&tables, &indicators, countries);
+    Ok((indicators, money))
 }
 
 /// Cells of the differences and of the attribution, by the user's wish or by default.

@@ -3,12 +3,14 @@
 use anyhow::Result;
 use kyoso_model::calibrate::{self, Base};
 use kyoso_model::compare::Indicators;
+use kyoso_model::compare::money::{Money, Region};
+use kyoso_model::ids::Group;
 use kyoso_model::input::{Record, Source, nearest};
 use kyoso_model::results::Results;
 use kyoso_model::run::{self, RunError};
 use kyoso_model::scenario::{Scenario, Vocabulary};
 use kyoso_model::tables::{Table, Values};
-use kyoso_model::world::World;
+use kyoso_model::world::{Country, World};
 use serde_json::{Value, json};
 
 use crate::pack;
@@ -50,6 +52,41 @@ impl Stage {
             scenario,
             outcome: &outcome,
         }))
+    }
+
+    /// Indicators and money of a scenario.
+    pub fn indicators_and_money(
+        &self,
+        scenario: &Scenario,
+    ) -> Result<(Indicators, Money), RunError> {
+        let tables = self.tables(scenario, |results| {
+            let mut tables = results.money();
+            tables.push(results.indicators());
+            tables
+        })?;
+        let indicators =
+            Indicators::from_tables(&tables).expect("a run of at least a year has indicators");
+        let money = Money::of(&tables, &indicators, &self.vocabulary.countries);
+        Ok((indicators, money))
+    }
+
+    /// Countries of every region of the indicators that is asked for.
+    pub fn members(&self, regions: &[String]) -> Vec<Region> {
+        let world = &self.world;
+        let of = |region: &String| -> Vec<String> {
+            let group = Group::ALL.iter().find(|group| group.code() == region);
+            let within = |country: &Country| match region.as_str() {
+                "World" => true,
+                "ASEAN (11)" => country.group == Group::Asean || country.iso3 == "TLS",
+                code => group.map_or(country.iso3 == code, |group| country.group == *group),
+            };
+            let members = world.countries.iter().filter(|country| within(country));
+            members.map(|country| country.iso3.clone()).collect()
+        };
+        regions
+            .iter()
+            .map(|region| (region.clone(), of(region)))
+            .collect()
     }
 
     /// Indicators of a scenario.

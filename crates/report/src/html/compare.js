@@ -13,7 +13,10 @@ const percent = (run, variable, region, year) => {
   const a = value(0, variable, region, year), d = less(run, variable, region, year);
   return d === null || a === 0 ? null : 100 * d / Math.abs(a);
 };
-const plus = (v, digits) => v === null ? "–" : (v > 0 ? "+" : "") + fmt(v, digits);
+const plus = (v, digits) => {
+  const text = v === null ? "–" : fmt(v, digits);
+  return /[1-9]/.test(text) ? (v > 0 ? "+" : "") + text : text.replace("-", "");
+};
 const isShare = variable => N.units[variable] === "%";
 const label = Object.fromEntries(N.charts);
 const shown = N.charts.filter(c => RUNS.some(run => run[c[0]]));
@@ -105,6 +108,33 @@ function attribution() {
   scenario.addEventListener("change", fill); variable.addEventListener("change", fill); region.addEventListener("change", draw);
   fill();
 }
+/* Bars to both sides of zero: [label, value]. */
+function bars(title, list) {
+  const h = list.length * 20 + 8, figure = el("figure", {}, el("figcaption", {}, title)), svg = el("svg", {viewBox: `0 0 400 ${h}`, role: "img", "aria-label": title});
+  const low = Math.min(0, ...list.map(r => r[1])), high = Math.max(0, ...list.map(r => r[1])), X = v => 150 + 180 * (high > low ? (v - low) / (high - low) : 0);
+  list.forEach(([text, v], i) => svg.append(el("text", {x: 0, y: i * 20 + 15}, text.length > 26 ? text.slice(0, 25) + "…" : text), el("rect", {x: Math.min(X(0), X(v)), y: i * 20 + 4, width: Math.max(1, Math.abs(X(v) - X(0))), height: 14, fill: v < 0 ? "#a8322a" : "#1f7a3f"}), el("text", {x: 400, y: i * 20 + 15, "text-anchor": "end"}, plus(v, digits(v)))));
+  svg.append(el("line", {x1: X(0), x2: X(0), y1: 0, y2: h, stroke: "#8d99a6"}));
+  figure.append(list.length ? svg : el("p", {class: "note"}, T.absent));
+  return figure;
+}
+function money() {
+  const scenario = $("money-scenario"), region = $("money-region"), names = Object.keys(N.money.sums);
+  if (!names.length) { $("money-table").append(el("p", {class: "note"}, T.absent)); return; }
+  options(scenario, names.map(n => [n, n]));
+  options(region, regions.filter(r => N.money.sums[names[0]][r]).map(r => [r, name(r)]));
+  const draw = () => {
+    const row = N.money.sums[scenario.value][region.value], list = (N.money.accounts[scenario.value] || {})[region.value] || [];
+    const table = el("table", {});
+    T.money.forEach((text, i) => table.append(el("tr", {class: i === 3 ? "total" : ""}, el("td", {}, text), el("td", {class: "n"}, row[i] === null ? "–" : plus(row[i], digits(row[i]))))));
+    $("money-table").replaceChildren(table);
+    const of = item => list.filter(r => r[0] === item);
+    $("money-charts").replaceChildren(
+      bars(T.makers, of("producer profit").map(r => [r[1], r[3]])),
+      bars(T.payers, of("public money").slice(0, 15).map(r => [`${name(r[1])}: ${r[2]}`, r[3]])));
+  };
+  scenario.addEventListener("change", draw); region.addEventListener("change", draw);
+  draw();
+}
 function countryTable() {
   const scenario = $("country-scenario"), variable = $("country-variable");
   options(scenario, others.map(i => [i, S[i].name]), 1);
@@ -123,4 +153,4 @@ function countryTable() {
   [scenario, variable].forEach(e => e.addEventListener("change", draw)); $("filter").addEventListener("input", draw);
   draw();
 }
-headline(); targetCharts(); regionCharts(); attribution(); countryTable();
+headline(); targetCharts(); regionCharts(); attribution(); money(); countryTable();

@@ -13,6 +13,9 @@ const TEMPLATE: &str = include_str!("compare.html");
 const SCRIPT: &str = include_str!("compare.js");
 const ENGLISH: &str = include_str!("../../locale/compare.en.json");
 
+/// Accounts shown for a region: beyond that they are too small to tell.
+const MOST_ACCOUNTS: usize = 30;
+
 /// A scenario in the report.
 #[derive(Debug, Clone)]
 pub struct Compared<'a> {
@@ -56,8 +59,10 @@ pub struct CompareInput<'a> {
     pub groups: BTreeMap<String, String>,
     /// Variables that the user asked for, charted beside the usual ones.
     pub variables: &'a [String],
-    /// Table `targets` of all scenarios.
-    pub targets: Option<&'a Table>,
+    /// Tables `targets`, `welfare` and `effectiveness`, as far as there are any.
+    pub tables: &'a [Table],
+    /// Rate a year at which money is discounted to the base year.
+    pub discount: f64,
     /// Warnings.
     pub warnings: &'a [String],
 }
@@ -105,6 +110,7 @@ pub fn render(input: &CompareInput) -> Result<String, minijinja::Error> {
         })
         .collect();
     let attributed = !parts.is_empty();
+    let table = |name: &str| input.tables.iter().find(|table| table.name == name);
     let data = json!({
         "base": input.base_year,
         "horizon": input.horizon,
@@ -115,7 +121,8 @@ pub fn render(input: &CompareInput) -> Result<String, minijinja::Error> {
         "charts": charts,
         "runs": runs,
         "attribution": parts,
-        "targets": targets(input.targets),
+        "targets": targets(table("targets")),
+        "money": money(table("effectiveness"), table("welfare"), input),
         "texts": texts["script"],
     });
     // `</` inside a script block would end it.
@@ -132,7 +139,8 @@ pub fn render(input: &CompareInput) -> Result<String, minijinja::Error> {
             data => minijinja::Value::from_safe_string(data),
             scenarios => template_value(json!(scenarios)),
             attributed => attributed,
-            has_targets => input.targets.is_some(),
+            has_targets => table("targets").is_some(),
+            discount => format!("{}", 100.0 * input.discount),
             version => input.version,
             base => input.base_year,
             horizon => input.horizon,
@@ -163,6 +171,68 @@ fn numbers(run: &Indicators, charted: &[&str], input: &CompareInput) -> Value {
         .map(|(variable, regions)| (variable, Value::Object(regions)))
         .collect::<Map<String, Value>>()
         .into()
+}
+
+/// Sums of money and their ratios by scenario and region, and the accounts behind them.
+fn money(effectiveness: Option<&Table>, welfare: Option<&Table>, input: &CompareInput) -> Value {
+    let read = || Some((sums(effectiveness?)?, accounts(welfare?, input)?));
+    let (sums, accounts) = read().unwrap_or_default();
+    json!({"sums": sums, "accounts": accounts})
+}
+
+/// Scenario -> region -> numbers of the table in the order of its columns.
+fn sums(table: &Table) -> Option<Map<String, Value>> {
+    let (scenario, region) = (table.words("scenario")?, table.words("region")?);
+    let numbers: Vec<&[f64]> = table
+        .columns
+        .iter()
+        .filter_map(|column| table.reals(column.name))
+        .collect();
+    let mut all = Map::new();
+    for row in 0..table.rows() {
+        let values: Vec<Value> = numbers.iter().map(|values| short(values[row])).collect();
+        let of_scenario = all
+            .entry(scenario.0[scenario.1[row] as usize].clone())
+            .or_insert_with(|| json!({}));
+        of_scenario[region.0[region.1[row] as usize].as_str()] = json!(values);
+    }
+    Some(all)
+}
+
+/// Scenario -> region -> [item, party, instrument, discounted sum of differences], the largest first.
+fn accounts(table: &Table, input: &CompareInput) -> Option<Map<String, Value>> {
+    let word = |name: &str, row: usize| -> Option<&str> {
+        let (words, codes) = table.words(name)?;
+        Some(words[codes[row] as usize].as_str())
+    };
+    let (years, differences) = (table.integers("year")?, table.reals("difference")?);
+    let mut sums: BTreeMap<[&str; 5], f64> = BTreeMap::new();
+    for row in 0..table.rows() {
+        let key = [
+            word("scenario", row)?,
+            word("region", row)?,
+            word("item", row)?,
+            word("party", row)?,
+            word("instrument", row)?,
+        ];
+        let weight = (1.0 + input.discount).powi(input.base_year - years[row]);
+        *sums.entry(key).or_default() += weight * differences[row];
+    }
+    let mut by_size: Vec<([&str; 5], f64)> = sums.into_iter().filter(|sum| sum.1 != 0.0).collect();
+    by_size.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+    let mut all = Map::new();
+    for ([scenario, region, item, party, instrument], sum) in by_size {
+        let of_scenario = all.entry(scenario).or_insert_with(|| json!({}));
+        if of_scenario.get(region).is_none() {
+            of_scenario[region] = json!([]);
+        }
+        if let Some(list) = of_scenario[region].as_array_mut()
+            && list.len() < MOST_ACCOUNTS
+        {
+            list.push(json!([item, party, instrument, short(sum)]));
+        }
+    }
+    Some(all)
 }
 
 /// Parts by variable and region, of cells that have them.

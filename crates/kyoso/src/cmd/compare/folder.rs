@@ -28,17 +28,11 @@ pub fn write(
     let format = options.format.into();
     let mut tables = vec![comparison.differences(&comparison.selection)];
     tables.extend(comparison.attribution());
-    let targets = comparison.targets();
-    tables.extend(targets.clone());
+    tables.push(comparison.welfare());
+    tables.push(comparison.effectiveness(&comparison.regions));
+    tables.extend(comparison.targets());
     let mut outputs = write::tables(draft.folder(), &tables, format)?;
-    let report = report(
-        options,
-        comparison,
-        entries,
-        stage,
-        warnings,
-        targets.as_ref(),
-    )?;
+    let report = report(options, comparison, entries, stage, warnings, &tables)?;
     outputs.insert(
         "report.html".to_owned(),
         write::text(draft.folder(), "report.html", report.as_bytes())?,
@@ -84,7 +78,7 @@ fn report(
     entries: &[Entry],
     stage: &Stage,
     warnings: &[String],
-    targets: Option<&Table>,
+    tables: &[Table],
 ) -> Result<String> {
     let scenario = |entry: &Entry| match entry {
         Entry::Scenario(scenario) => Some(scenario.as_ref().clone()),
@@ -127,7 +121,8 @@ fn report(
         names: by_code(&|c| countries[c].name.clone()),
         groups: by_code(&|c| countries[c].group.code().to_owned()),
         variables: &options.variables,
-        targets,
+        tables,
+        discount: comparison.discount,
         warnings,
     };
     Ok(render(&input)?)

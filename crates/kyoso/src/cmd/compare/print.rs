@@ -2,18 +2,20 @@
 
 use std::path::Path;
 
+use kyoso_model::compare::money::{Effect, Item, Ledger, Region};
 use kyoso_model::compare::percent;
 use kyoso_model::ids::Group;
 use kyoso_model::world::World;
 use serde_json::{Map, Value, json};
 
-use super::super::stage::rows;
+use super::super::stage::{Stage, rows};
 use super::{Comparison, HEADLINE, Split, shown_regions};
 use crate::cli::CompareOptions;
 use crate::term;
 
 /// Tables for a reader at a terminal.
-pub fn text(comparison: &Comparison, options: &CompareOptions, world: &World) -> String {
+pub fn text(comparison: &Comparison, options: &CompareOptions, stage: &Stage) -> String {
+    let world = &stage.world;
     let regions = if options.regions.is_empty() {
         shown_regions(world)
     } else {
@@ -44,6 +46,7 @@ pub fn text(comparison: &Comparison, options: &CompareOptions, world: &World) ->
     } else {
         regions
     };
+    text.push_str(&money(comparison, &stage.members(&apart)));
     for split in &comparison.splits {
         text.push_str(&attribution(comparison, split, &apart));
     }
@@ -154,6 +157,79 @@ fn chosen(
         text.push_str(&format!("\n{variable} ({unit})\n{}", term::columns(&rows)));
     }
     text.push('\n');
+    text
+}
+
+/// Who gains and who pays over the years, by region, and makers by origin.
+fn money(comparison: &Comparison, regions: &[Region]) -> String {
+    let years = comparison.years();
+    let mut text = format!(
+        "\nwho gains and who pays against {}, {}-{}, billion USD of 2023 discounted at {} % a year\n",
+        comparison.runs[0].name,
+        comparison.base_year + 1,
+        comparison.horizon,
+        100.0 * comparison.discount
+    );
+    let heads = [
+        "",
+        "buyers",
+        "makers",
+        "public",
+        "net",
+        "plug-ins k",
+        "CO2 avoided Mt",
+        "USD/plug-in",
+        "USD/t",
+        "net USD/t",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let mut origins = String::new();
+    for run in 1..comparison.runs.len() {
+        let ledger = Ledger::new(&comparison.money[0], &comparison.money[run]);
+        for (region, members) in regions {
+            let effect = Effect::new(
+                [&comparison.runs[0], &comparison.runs[run]],
+                &ledger,
+                (region, members),
+                &years,
+                comparison.base_year,
+                comparison.discount,
+            );
+            let mut row = vec![format!("{} {region}", comparison.runs[run].name)];
+            row.extend(effect.gains.map(|gain| signed(gain / 1e3, 2)));
+            row.push(signed(effect.net_gain() / 1e3, 2));
+            row.push(signed(effect.plug_ins / 1e3, 1));
+            row.push(signed(effect.co2_mt, 2));
+            let costs = [
+                effect.usd_per_vehicle(),
+                effect.usd_per_tonne(),
+                effect.net_usd_per_tonne(),
+            ];
+            row.extend(costs.map(|usd| number(usd, 0)));
+            rows.push(row);
+            let parts: Vec<String> = ledger
+                .parties(Item::Profit)
+                .into_iter()
+                .map(|origin| {
+                    let of = |&year: &i32| {
+                        let weight = (1.0 + comparison.discount).powi(comparison.base_year - year);
+                        weight * ledger.difference(Item::Profit, Some(origin), members, year)
+                    };
+                    let sum = years.iter().map(of).fold(0.0, |sum, value| sum + value);
+                    format!("{origin} {}", signed(sum / 1e3, 2))
+                })
+                .collect();
+            if !parts.is_empty() {
+                origins.push_str(&format!(
+                    "makers' profit in {region}, {}: {}\n",
+                    comparison.runs[run].name,
+                    parts.join(", ")
+                ));
+            }
+        }
+    }
+    text.push_str(&term::columns(&rows));
+    text.push_str(&origins);
     text
 }
 
@@ -314,6 +390,14 @@ pub fn json(comparison: &Comparison, place: &Path) -> Value {
     all.insert("attributed".to_owned(), json!(splits));
     let differences = comparison.differences(&comparison.attributed);
     let targets = comparison.targets();
+    let shown = |region: &&Region| comparison.attributed.regions.contains(&region.0);
+    let regions: Vec<Region> = comparison.regions.iter().filter(shown).cloned().collect();
+    let effectiveness = comparison.effectiveness(&regions);
+    all.insert("discount".to_owned(), json!(comparison.discount));
+    all.insert(
+        effectiveness.name.to_owned(),
+        Value::Array(rows(&effectiveness)),
+    );
     for table in comparison
         .attribution()
         .iter()
