@@ -1,5 +1,7 @@
 //! One number taken apart: its equation, its terms, and the source of each input.
 
+mod trade;
+
 use serde::Serialize;
 
 use crate::calibrate::adoption::ADOPTED;
@@ -75,6 +77,9 @@ pub fn explain(
     region: &str,
     year: i32,
 ) -> Result<Explanation, Unknown> {
+    if variable.split('|').next() == Some(trade::SOURCING) {
+        return trade::sourcing(results, record, variable, region, year);
+    }
     let table = results.indicators();
     let (value, unit) = find(&table, variable, region, year)?;
     let world = results.world;
@@ -93,7 +98,21 @@ pub fn explain(
         terms: Vec::new(),
         inputs: Vec::new(),
     };
+    let of_plants = ["Production|Transportation|Light", "Capacity|", "Trade|"]
+        .iter()
+        .any(|head| variable.starts_with(head));
     match world.country(region) {
+        Some(country) if of_plants => {
+            trade::country_terms(results, country, &mut explanation);
+            explanation.inputs = inputs(
+                record,
+                region,
+                world.base_year,
+                year,
+                &["production", "production_by_maker", "plants"],
+                &["trade."],
+            );
+        }
         Some(country) => country_terms(results, record, country, &mut explanation),
         None => region_terms(results, &table, &mut explanation),
     }
@@ -475,6 +494,7 @@ fn inputs(
             "population",
             "gdp_ppp_bn",
             "gco2e_per_kwh",
+            "capacity",
             "scale_years",
             "price_usd2023",
             "price_usd2023_per_kwh",

@@ -23,6 +23,11 @@ pub fn solve<const N: usize>(
             right[i] += features[i] * value;
         }
     }
+    eliminate(matrix, right)
+}
+
+/// Solution of a square system by Gaussian elimination with pivoting.
+pub fn eliminate<const N: usize>(mut matrix: [[f64; N]; N], mut right: [f64; N]) -> [f64; N] {
     for column in 0..N {
         let pivot = (column..N)
             .max_by(|&a, &b| matrix[a][column].abs().total_cmp(&matrix[b][column].abs()))

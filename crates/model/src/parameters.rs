@@ -111,7 +111,13 @@ const FITTED: &[&str] = &[
     "tech.battery_size_2010",
     "tech.markup",
     "tech.price_income_elasticity",
-    "trade",
+    "trade.agreement_effect",
+    "trade.base_utilisation",
+    "trade.distance_elasticity",
+    "trade.foreign_friction",
+    "trade.near_km",
+    "trade.off_line_weight",
+    "trade.sourcing_elasticity",
     "used_trade.net_import_rate",
     "workforce.heavy_hours",
     "workforce.hours_a_year",
@@ -126,6 +132,9 @@ const YEARLY: &[&str] = &[
     "cost",
     "fuel",
     "quota.stock_growth",
+    "trade.greatest_scarcity",
+    "trade.idling_speed",
+    "trade.localisation_pace",
 ];
 
 /// When the model reads a parameter.

@@ -3,6 +3,7 @@
 mod indicators;
 mod industry;
 mod prices;
+pub mod production;
 mod profits;
 mod record_check;
 pub mod targets;
@@ -162,6 +163,9 @@ impl Results<'_> {
             self.sales(),
             self.fleet(),
             self.prices(),
+            self.production(),
+            self.trade(),
+            self.trade_balance(),
             self.energy(),
             self.emissions(),
             self.fiscal(),
@@ -223,7 +227,7 @@ impl Results<'_> {
                 .sum();
             record = record.max((sold - 1.0).abs());
         }
-        let (mut packs, mut made) = (0.0_f64, 0.0_f64);
+        let mut packs = 0.0_f64;
         for year in &self.outcome.years {
             for c in 0..self.world.countries.len() {
                 let row = year.industry.minerals.packs.row(c);
@@ -231,14 +235,8 @@ impl Results<'_> {
                     packs = packs.max(((row[1] + row[2] + row[3] + row[4]) / row[5] - 1.0).abs());
                 }
             }
-            let sold: f64 = year
-                .countries
-                .iter()
-                .flat_map(|country| country.light_new)
-                .sum();
-            let production: f64 = year.industry.made.light.cells().iter().sum();
-            made = made.max((production / sold - 1.0).abs());
         }
+        let [account, mirror, built] = self.trade_residuals();
         vec![
             Balance {
                 name: "packs in = packs in use + second life + returned + lost",
@@ -246,8 +244,18 @@ impl Results<'_> {
                 tolerance: 1e-9,
             },
             Balance {
-                name: "light vehicles made = light vehicles sold, world",
-                residual: made,
+                name: "production = sales + exports - imports + discrepancy",
+                residual: account,
+                tolerance: 1e-9,
+            },
+            Balance {
+                name: "exports of the world = imports of the world",
+                residual: mirror,
+                tolerance: 1e-9,
+            },
+            Balance {
+                name: "base-year production equals the record",
+                residual: built,
                 tolerance: 1e-9,
             },
             Balance {
@@ -554,7 +562,7 @@ impl Results<'_> {
                 for (stage, mt) in stages
                     .iter()
                     .enumerate()
-                    .filter(|_| self.base.production.share[c] > 0.0)
+                    .filter(|_| self.base.made_share[c] > 0.0)
                 {
                     rows.push(&[c, 2 + stage], year, &[*mt]);
                 }

@@ -1,6 +1,7 @@
 //! The loop over years: the only owner of the state.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use kyoso_demand::classes::{Scratch, Size};
 use rayon::prelude::*;
@@ -21,9 +22,11 @@ use crate::step::fleet::{self, Ageing, Circumstances};
 use crate::step::industry::{self, IndustryYear, Setup};
 use crate::step::market;
 use crate::step::minerals::{self, Sold};
+use crate::step::plants::PlantState;
 use crate::step::price::{self, Priced, TOLERANCE};
+use crate::step::sourcing::{self, Sourced};
 use crate::step::standards::{self, Constraint, Multipliers, plug_in};
-use crate::step::wedge::{self, Law, Wedges};
+use crate::step::wedge::{self, Built, Law, Wedges};
 use crate::world::World;
 
 /// A run that found no solution.
@@ -125,6 +128,8 @@ pub struct YearOutcome {
     pub grid_g_per_kwh: Vec<f64>,
     /// Minerals, people, making, spending.
     pub industry: IndustryYear,
+    /// Output, trade and capacity.
+    pub sourced: Sourced,
 }
 
 /// A run: every projected year, and what it stands on.
@@ -138,6 +143,8 @@ pub struct Outcome {
     pub base_energy: Vec<FleetEnergy>,
     /// Batteries of new light vehicles of the base year, `GWh`.
     pub base_battery_gwh: f64,
+    /// Output and trade of the base year.
+    pub base_sourced: Sourced,
     /// People by country and year.
     pub people: Grid,
     /// GDP per head by country and year, 2021 intl$.
@@ -244,6 +251,10 @@ struct Year<'a> {
     reference: Option<&'a YearOutcome>,
     costs: &'a CostYear,
     measures: &'a Measures,
+    /// Sourcing of the year before.
+    sourced: &'a Sourced,
+    /// Where offers were built then.
+    built: &'a Built,
     people: &'a Grid,
     income: &'a Grid,
     used_scale: f64,
@@ -263,7 +274,7 @@ impl<'a> Year<'a> {
             costs: self.costs,
             offers: &self.base.offers,
             sourcing: &self.base.sourcing,
-            built: &self.base.built,
+            built: self.built,
         }
     }
 }
@@ -345,7 +356,11 @@ fn project(
         .collect();
     let imports_of_base = imports(&state).max(1.0);
 
-    let mut years = Vec::with_capacity((scenario.horizon - world.base_year) as usize);
+    let base_sourced = Sourced::of_base(&base.sourcing);
+    let mut plants = PlantState::at_base(&base.sourcing, &parameters);
+    let duties = Arc::new(base.sourcing.duties.clone());
+    let mut years: Vec<YearOutcome> =
+        Vec::with_capacity((scenario.horizon - world.base_year) as usize);
     for year in world.base_year + 1..=scenario.horizon {
         let t = year_index(year);
         let recorded = world.battery_price[t];
@@ -375,7 +390,11 @@ fn project(
             scenario.drivers,
             scenario.policy_as_of,
         );
-        costs.industry = industry::costs(&base.production, &state.industry);
+        let before = years.last().map_or(&base_sourced, |last| &last.sourced);
+        let built = years
+            .last()
+            .map(|last| Built::new(&base.sourcing, &last.sourced.shares));
+        costs.industry = industry::costs(&before.home_share(&base.sourcing), &state.industry);
         for c in 0..world.countries.len() {
             for f in 0..POWERTRAINS {
                 costs.add_support(c, f, measures.purchase_usd[f][(c, t)]);
@@ -390,6 +409,8 @@ fn project(
             reference: reference.map(|outcome| &outcome.years[years.len()]),
             costs: &costs,
             measures: &measures,
+            sourced: before,
+            built: built.as_ref().unwrap_or(&base.built),
             people: &people,
             income: &income,
             used_scale: imports(&state) / imports_of_base,
@@ -412,6 +433,29 @@ fn project(
         let (countries, states): (Vec<CountryYear>, Vec<CountryState>) =
             stepped.into_iter().unzip();
         check(world, year, &countries)?;
+        let units: Vec<f64> = countries
+            .iter()
+            .flat_map(|country| country.offer_units.iter().copied())
+            .collect();
+        let heavy: Vec<f64> = countries.iter().map(|country| country.heavy_new).collect();
+        let last_made = years.last().map_or(&base.made, |last| &last.industry.made);
+        let readiness = state.industry.labour.readiness(last_made);
+        let (sourced, plants_after) = sourcing::sourcing(
+            &sourcing::Year {
+                world,
+                base: &base.sourcing,
+                parameters: &parameters,
+                year,
+                policy_as_of: scenario.policy_as_of,
+                duties: Arc::clone(&duties),
+                obligations: &[],
+                readiness: &readiness,
+                units: &units,
+                heavy: &heavy,
+            },
+            &plants,
+        );
+        plants = plants_after;
         let years_ahead = year - world.base_year;
         let battery_gwh = [
             countries.iter().map(|country| country.battery_gwh).sum(),
@@ -423,12 +467,12 @@ fn project(
         let grid_g_per_kwh: Vec<f64> = (0..world.countries.len())
             .map(|c| grid_intensity(world, &parameters, c, year))
             .collect();
-        let (sold, heavy_sold) = sold_by_powertrain(&countries);
+        let sold = sold_by_powertrain(&countries);
         let (gwh, fuel_added_gj): (Vec<f64>, Vec<f64>) = countries
             .iter()
             .map(|country| (country.battery_gwh, country.fuel_added_gj))
             .unzip();
-        let made = base.production.made(&sold, &heavy_sold);
+        let made = sourced.made(&base.sourcing, &base.offers, &units);
         let sold = Sold {
             gwh: &gwh,
             vehicles: &sold,
@@ -456,6 +500,7 @@ fn project(
             costs,
             grid_g_per_kwh,
             industry,
+            sourced,
         });
     }
     check_budgets(scenario, &measures, &years)?;
@@ -464,6 +509,7 @@ fn project(
         base_costs,
         base_energy,
         base_battery_gwh,
+        base_sourced,
         people,
         income,
         parameters,
@@ -550,16 +596,13 @@ pub(crate) fn base_blend(world: &World, c: usize) -> Blend {
     )
 }
 
-/// New light vehicles by country and powertrain, and heavy ones.
-fn sold_by_powertrain(countries: &[CountryYear]) -> (Grid, Vec<f64>) {
+/// New light vehicles by country and powertrain.
+fn sold_by_powertrain(countries: &[CountryYear]) -> Grid {
     let mut light = Grid::filled(countries.len(), POWERTRAINS, 0.0);
     for (row, country) in light.rows_mut().zip(countries) {
         row.copy_from_slice(&country.light_new);
     }
-    (
-        light,
-        countries.iter().map(|country| country.heavy_new).collect(),
-    )
+    light
 }
 
 /// Energy use of new vehicles by powertrain, mean over the segments in which each is sold: (fuel, electricity) in MJ/km.
@@ -773,8 +816,15 @@ fn country_year(
                 Size::Shift(reference.countries[c].demand)
             }),
     };
-    let marginal_cost_usd =
+    let mut marginal_cost_usd =
         price::marginal_costs(world, base, costs, &year_of.constants.cost_factors, c);
+    // Where last year's plants and routes bring it to the buyer's border.
+    for (cost, delivered) in marginal_cost_usd
+        .iter_mut()
+        .zip(&year_of.sourced.cost_factor[range.clone()])
+    {
+        *cost *= delivered;
+    }
     let wedges = year_of.law().wedges(c, &last.list_price_usd);
     // From the reference's prices of the year, where nothing changed, the same prices come back to the last bit.
     let (start_usd, multipliers) = match year_of.reference {

@@ -86,11 +86,12 @@ fn numbers(set: Vec<(String, Setting)>) -> Vec<Reals> {
         outcome: &outcome,
     };
     let mut numbers = Vec::new();
-    // Only standards that bind, and levers that are there, have rows in these.
+    // Only standards that bind, levers that are there, sites that build and flows of some size have rows in these.
     let tables = results.tables();
+    let changing = ["shadow_prices", "fiscal", "production", "trade"];
     for table in tables
         .iter()
-        .filter(|table| table.name != "shadow_prices" && table.name != "fiscal")
+        .filter(|table| !changing.contains(&table.name))
     {
         let years = table
             .columns

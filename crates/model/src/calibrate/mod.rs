@@ -16,9 +16,9 @@ use crate::cohorts::AGES;
 use crate::ids::{Drivers, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, YEARS, year_index};
 use crate::input::Record;
 use crate::step::cost::{self, PriceLevel};
-use crate::step::industry::ProductionRule;
 use crate::step::market;
 use crate::step::minerals;
+use crate::step::sourcing::{Sourced, base_units};
 use crate::step::wedge::{Built, Law};
 use crate::step::workforce::Made;
 use crate::world::World;
@@ -66,26 +66,16 @@ pub struct Base {
     pub history_mix: Grid,
     /// Labour intensity.
     pub labour: workforce::LabourFit,
-    /// Where vehicles are made.
-    pub production: ProductionRule,
     /// Vehicles made in the base year.
     pub made: Made,
+    /// Shares of countries in the light vehicles that the world made in the base year.
+    pub made_share: Vec<f64>,
+    /// Part of each country's light sales of the base year that it made itself.
+    pub home_share: Vec<f64>,
     /// Packs sold in history, by country and year, `GWh`.
     pub history_gwh: Grid,
     /// Used imports less exports of the base year, world: what the record of exporters does not explain.
     pub used_discrepancy: f64,
-}
-
-/// New light vehicles of a year of history by powertrain.
-fn light_by_powertrain(world: &World, history_mix: &Grid, t: usize) -> Grid {
-    let mut light = Grid::filled(world.countries.len(), POWERTRAINS, 0.0);
-    for c in 0..world.countries.len() {
-        let units = world.light_sales(c, t);
-        for f in 0..POWERTRAINS {
-            light[(c, f)] = units * history_mix[(c, f * YEARS + t)];
-        }
-    }
-    light
 }
 
 /// Packs sold in history: the segments of the base year, packs as large as they were.
@@ -169,15 +159,18 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         bought,
     );
     let history_mix = history_mix(world);
-    let production = ProductionRule::new(world);
-    let sold_heavy: Vec<f64> = (0..world.countries.len())
-        .map(|c| world.sales[(c, base)] * world.heavy_share[(c, base)])
+    let sourced = Sourced::of_base(&sourcing);
+    let made = sourced.made(&sourcing, &offers, &base_units(world, &offers));
+    let by_country: Vec<f64> = (0..world.countries.len())
+        .map(|c| made.light.row(c).iter().sum())
         .collect();
-    let made = production.made(&light_by_powertrain(world, &history_mix, base), &sold_heavy);
+    let all: f64 = by_country.iter().sum();
     let income: Vec<f64> = (0..world.countries.len())
         .map(|c| world.income[Drivers::Ssp2.index()][(c, base)])
         .collect();
     Base {
+        home_share: sourced.home_share(&sourcing),
+        made_share: by_country.iter().map(|made| made / all).collect(),
         residual: residuals
             .iter()
             .map(|series| series.last().copied().unwrap_or(0.0))
@@ -185,7 +178,6 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         lag: origin_lag(world, &offers),
         labour: workforce::fit(world, &income, &made.light, &made.heavy),
         history_gwh: history_packs(world, &history_mix, base),
-        production,
         made,
         light_cohorts: light_cohorts(world, &stocks, &history_mix),
         used_discrepancy: stocks

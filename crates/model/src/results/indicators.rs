@@ -1,10 +1,12 @@
 //! The long table of indicators: every variable for every country, group and the world.
 
 use super::prices::OfferYear;
+use super::production::Books;
 use super::{FIRST_SHOWN, Results};
 use crate::ids::{
     CARRIERS, Carrier, Drivers, Group, ORIGINS, Origin, POWERTRAINS, Powertrain, YEARS, year_index,
 };
+use crate::sourcing::lines::Line;
 use crate::tables::{Column, Table, Values};
 
 /// How a variable of a region comes from its countries.
@@ -170,6 +172,7 @@ impl Results<'_> {
         let mut variables = Vec::new();
         self.sales_variables(&mut variables);
         self.stock_variables(&mut variables);
+        self.production_variables(&mut variables);
         self.energy_variables(&mut variables);
         self.price_variables(&mut variables);
         self.driver_variables(&mut variables);
@@ -426,6 +429,81 @@ impl Results<'_> {
             2015,
             chargers,
         ));
+    }
+
+    fn production_variables(&self, list: &mut Vec<Variable>) {
+        let base = self.world.base_year;
+        let books: Vec<Books> = self
+            .sourced()
+            .map(|(year, _, sourced)| self.books(year, sourced))
+            .collect();
+        // History has no split by class: the light part of the base year stands for the years before.
+        let light_part: Vec<f64> = books[0]
+            .light
+            .iter()
+            .zip(&books[0].heavy)
+            .map(|(light, heavy)| light.production / (light.production + heavy.production))
+            .collect();
+        let of = |value: &dyn Fn(&Books, usize) -> f64| {
+            self.grid(
+                |c, year| {
+                    if year == base {
+                        value(&books[0], c)
+                    } else {
+                        f64::NAN
+                    }
+                },
+                |c, k| value(&books[k + 1], c),
+            )
+        };
+        let mut light = of(&|books, c| books.light[c].production);
+        for (c, part) in light_part.iter().enumerate() {
+            for year in FIRST_SHOWN..base {
+                let t = year_index(year);
+                light[c * YEARS + t] = self.world.production[(c, t)] * part;
+            }
+        }
+        let mut push = |name: String, first: i32, values: Vec<f64>| {
+            list.push(sum(name, "million", 1e-6, first, values));
+        };
+        push(format!("Production|{LDV}"), FIRST_SHOWN, light);
+        for (name, lines) in line_drives() {
+            let built = of(&|books, c| lines.iter().map(|line| books.lines[c][line.index()]).sum());
+            push(format!("Production|{LDV}|{name}"), base, built);
+        }
+        for &origin in Origin::ALL {
+            let built = of(&|books, c| books.origins[c][origin.index()]);
+            push(
+                format!("Production|{LDV}|Maker|{}", origin.code()),
+                base,
+                built,
+            );
+        }
+        push(
+            "Production|Transportation|Truck and Bus".to_owned(),
+            base,
+            of(&|books, c| books.heavy[c].production),
+        );
+        push(
+            "Capacity|Production|Light-Duty Vehicle".to_owned(),
+            base,
+            of(&|books, c| books.capacity[c]),
+        );
+        push(
+            format!("Trade|{LDV} [Volume]|Exports"),
+            base,
+            of(&|books, c| books.light[c].exports),
+        );
+        push(
+            format!("Trade|{LDV} [Volume]|Imports"),
+            base,
+            of(&|books, c| books.light[c].imports),
+        );
+        push(
+            format!("Trade|{LDV} [Volume]|Discrepancy"),
+            base,
+            of(&|books, c| books.light[c].discrepancy),
+        );
     }
 
     fn energy_variables(&self, list: &mut Vec<Variable>) {
@@ -685,6 +763,18 @@ impl Results<'_> {
             production,
         ));
     }
+}
+
+/// Drives of the interface and the lines of plants in each.
+fn line_drives() -> [(&'static str, Vec<Line>); 6] {
+    [
+        ("Internal Combustion", vec![Line::Combustion, Line::Hybrid]),
+        ("Internal Combustion|Full Hybrid", vec![Line::Hybrid]),
+        ("Plug-in Hybrid", vec![Line::PlugIn]),
+        ("Battery-Electric", vec![Line::Battery]),
+        ("Fuel-Cell-Electric", vec![Line::FuelCell]),
+        ("Plug-in Electric", vec![Line::PlugIn, Line::Battery]),
+    ]
 }
 
 /// Drives of the interface and the powertrains in each.

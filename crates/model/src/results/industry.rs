@@ -82,21 +82,20 @@ impl Results<'_> {
         let law = MakingLaw::new(setup.parameters);
         let grid = self.grid_of(costs.year);
         let mut mean = Grid::filled(SEGMENTS, POWERTRAINS, 0.0);
-        for c in (0..self.world.countries.len())
-            .filter(|&c| self.base.production.share[c] > SMALLEST_SITE)
+        for c in
+            (0..self.world.countries.len()).filter(|&c| self.base.made_share[c] > SMALLEST_SITE)
         {
             for s in 0..SEGMENTS {
                 for f in 0..POWERTRAINS {
                     let kg =
                         industry::of_vehicle(&setup, &law, costs, &grid, c, None, s, f).total();
-                    mean[(s, f)] += self.base.production.share[c] * kg;
+                    mean[(s, f)] += self.base.made_share[c] * kg;
                 }
             }
         }
         let covered: f64 = self
             .base
-            .production
-            .share
+            .made_share
             .iter()
             .filter(|share| **share > SMALLEST_SITE)
             .sum();
@@ -116,7 +115,7 @@ impl Results<'_> {
         let setup = self.setup(costs.year);
         let law = MakingLaw::new(setup.parameters);
         let grid = self.grid_of(costs.year);
-        let home = self.base.production.home_share[c];
+        let home = self.base.home_share[c];
         let own = industry::of_vehicle(&setup, &law, costs, &grid, c, None, s, f).total();
         home * own + (1.0 - home) * abroad[(s, f)]
     }
@@ -450,8 +449,8 @@ impl Results<'_> {
             let setup = self.setup(costs.year);
             let law = MakingLaw::new(setup.parameters);
             let grid = self.grid_of(costs.year);
-            for c in (0..self.world.countries.len())
-                .filter(|&c| self.base.production.share[c] > SMALLEST_SITE)
+            for c in
+                (0..self.world.countries.len()).filter(|&c| self.base.made_share[c] > SMALLEST_SITE)
             {
                 for (maker, origin) in [(0, Some(Origin::Japan)), (1, None)] {
                     for s in (0..SEGMENTS).filter(|&s| self.world.segment_share[(c, s)] > 0.0) {

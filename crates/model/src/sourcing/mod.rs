@@ -4,11 +4,14 @@
 //!
 //! `share_l = b_l phi_l(s,f) [ (1 + lambda_l) tau_ln (1 + tariff_ln) ]^-theta d_ln / PHI`,
 //!
-//! where `PHI` is the sum of the same over all sites, and the delivered cost is `PHI^(-1/theta)`. `b_l` is the site's
+//! where `PHI` is the sum of the same over all sites. `b_l` is the site's
 //! residual (its cost to the power `-theta` and the breadth of what it builds), `phi` what its lines can build,
 //! `tau` border and distance, `lambda` the shadow price of capacity of the year before, as a share of the cost at
 //! the factory gate: freight and duty are paid on it, so that sites and routes separate and a year of the world
 //! costs a few milliseconds. `d_ln` is what recorded trade says beyond that.
+//!
+//! Delivered cost is the mean over sites of cost at the gate times distance. `PHI^(-1/theta)`, which stands for it in the
+//! paper, holds breadth too (`b`, `phi`): by it a line that comes into being would lower cost by a third.
 //!
 //! Makers that are not told apart in a market are served by the sites of all makers of their origin.
 //!

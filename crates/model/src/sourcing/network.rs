@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::lines::{KINDS, LINES, kind};
+use super::lines::{KINDS, LINES};
 use crate::calibrate::mix::Offers;
 use crate::ids::{Origin, SEGMENTS};
 use crate::world::{Country, Plant, PlantStatus, World};
@@ -210,53 +210,93 @@ impl Network {
         })
     }
 
-    /// Weight of each entry by kind: the sum over its sites of residual, capability and scarcity.
+    /// Weight of each entry by kind: the sum over its sites of residual and capability.
     ///
-    /// `weight` is by site, `capability` by site and line (`site * LINES + line`), `class` by exporter and line.
-    pub fn gather(&self, weight: &[f64], capability: &[f64], class: &[f64]) -> Vec<f64> {
+    /// `weight` is by site, `capability` by site and line (`site * LINES + line`). Laid out by pool, kind and entry, so that
+    /// the entries of a cell stand together: `pool_start * KINDS + kind * pool + entry`.
+    pub fn gather(&self, weight: &[f64], capability: &[f64]) -> Vec<f64> {
         let mut gathered = vec![0.0; self.entries() * KINDS];
-        for (entry, sums) in gathered.chunks_mut(KINDS).enumerate() {
+        self.each_entry(|entry, place, stride| {
             for &site in self.sites_of(entry) {
-                self.add_site(site as usize, weight, capability, class, sums);
+                for at in 0..KINDS {
+                    gathered[place + at * stride] +=
+                        self.site_weight(site as usize, at, weight, capability);
+                }
             }
-        }
+        });
         gathered
     }
 
-    /// Adds the weight of one site by kind.
-    fn add_site(
+    /// Mean of a quantity of sites by entry, by their weight; one where there is none.
+    pub fn mean(&self, of: &[f64], weight: &[f64]) -> Vec<f64> {
+        (0..self.entries())
+            .map(|entry| {
+                let (mut sum, mut total) = (0.0, 0.0);
+                for &site in self.sites_of(entry) {
+                    sum += of[site as usize] * weight[site as usize];
+                    total += weight[site as usize];
+                }
+                if total > 0.0 { sum / total } else { 1.0 }
+            })
+            .collect()
+    }
+
+    /// Vehicles by site and line (`site * LINES + line`) from those by entry: divided as the entry's weight is.
+    pub fn by_site(
         &self,
-        site: usize,
+        by_entry: &[f64],
+        entries: &[f64],
         weight: &[f64],
         capability: &[f64],
-        class: &[f64],
-        sums: &mut [f64],
-    ) {
-        let exporter = self.site_exporter[site] as usize;
-        for (segment, fit) in self.fit_segment[site].iter().enumerate() {
-            for line in 0..LINES {
-                sums[kind(segment, line)] += weight[site]
-                    * fit
-                    * capability[site * LINES + line]
-                    * class[exporter * LINES + line];
+    ) -> Vec<f64> {
+        let mut vehicles = vec![0.0; self.sites() * LINES];
+        self.each_entry(|entry, place, stride| {
+            let sites = self.sites_of(entry);
+            for at in 0..KINDS {
+                let flow = by_entry[place + at * stride];
+                if flow <= 0.0 {
+                    continue;
+                }
+                // What no site builds yet is divided as all kinds of the segment together.
+                let kinds = if entries[place + at * stride] > 0.0 {
+                    at..at + 1
+                } else {
+                    at - at % LINES..at - at % LINES + LINES
+                };
+                let total: f64 = kinds
+                    .clone()
+                    .map(|kind| entries[place + kind * stride])
+                    .sum();
+                for &site in sites {
+                    let share = if total > 0.0 {
+                        kinds
+                            .clone()
+                            .map(|kind| self.site_weight(site as usize, kind, weight, capability))
+                            .sum::<f64>()
+                            / total
+                    } else {
+                        1.0 / sites.len() as f64
+                    };
+                    vehicles[site as usize * LINES + at % LINES] += flow * share;
+                }
+            }
+        });
+        vehicles
+    }
+
+    /// Visits every entry with its place in arrays by pool, kind and entry, and their stride from kind to kind.
+    fn each_entry(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        for maker in 0..self.pool_start.len() - 1 {
+            let pool = self.pool(maker);
+            for entry in pool.clone() {
+                visit(entry, pool.start * KINDS + entry - pool.start, pool.len());
             }
         }
     }
 
     /// Weight of one site in one kind.
-    pub fn site_weight(
-        &self,
-        site: usize,
-        at: usize,
-        weight: &[f64],
-        capability: &[f64],
-        class: &[f64],
-    ) -> f64 {
-        let line = at % LINES;
-        weight[site]
-            * self.fit_segment[site][at / LINES]
-            * capability[site * LINES + line]
-            * class[self.site_exporter[site] as usize * LINES + line]
+    pub fn site_weight(&self, site: usize, at: usize, weight: &[f64], capability: &[f64]) -> f64 {
+        weight[site] * self.fit_segment[site][at / LINES] * capability[site * LINES + at % LINES]
     }
 }
 

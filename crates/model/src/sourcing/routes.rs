@@ -17,6 +17,8 @@ pub struct Geography {
     pub elasticity: f64,
     /// Factor of weight within a trade agreement.
     pub agreement: f64,
+    /// Cost of distance by route, one within a country.
+    pub freight: Vec<f64>,
 }
 
 impl Geography {
@@ -30,21 +32,26 @@ impl Geography {
         );
         let border = (1.0 + parameter("trade.foreign_friction")).powf(-elasticity);
         let mut weight = Vec::with_capacity(world.countries.len() * network.exporters.len());
+        let mut freight = Vec::with_capacity(weight.capacity());
         for importer in 0..world.countries.len() {
             for &exporter in &network.exporters {
                 let exporter = exporter as usize;
                 let km = world.industry.distance_km[(exporter, importer)];
-                weight.push(if importer == exporter {
+                let far = if importer == exporter {
                     1.0
                 } else {
-                    border * (km.max(near) / near).powf(-fall)
-                });
+                    km.max(near) / near
+                };
+                let abroad = if importer == exporter { 1.0 } else { border };
+                weight.push(abroad * far.powf(-fall));
+                freight.push(far.powf(fall / elasticity));
             }
         }
         Self {
             weight,
             elasticity,
             agreement: parameter("trade.agreement_effect").exp(),
+            freight,
         }
     }
 }
@@ -85,7 +92,7 @@ impl Routes {
     }
 
     /// Weight of a route for vehicles of some content; the preference is taken where it helps.
-    fn weight(&self, duties: &Duties, route: usize, lane: usize, content: f64) -> f64 {
+    pub fn weight(&self, duties: &Duties, route: usize, lane: usize, content: f64) -> f64 {
         let plain = self.plain[route * LANES + lane];
         if content >= duties.content_required[route] {
             plain.max(self.preferred[route * LANES + lane])
@@ -109,15 +116,21 @@ fn write_weights(rates: &[f64], scale: f64, elasticity: f64, weights: &mut [f64]
     }
 }
 
-/// How every cell is served.
+/// How every market is served.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Served {
     /// Share of each entry in each cell, laid out by [`Cells::flow_start`].
     pub shares: Vec<f64>,
-    /// Sum of weights by cell, `PHI`.
-    pub attraction: Vec<f64>,
     /// Mean duty by cell.
     pub duty: Vec<f64>,
+    /// Mean cost at the importer's border by cell, over factory cost: scarcity and distance.
+    pub cost: Vec<f64>,
+    /// Light vehicles by route.
+    pub by_route: Vec<f64>,
+    /// Light vehicles by run, line and entry, laid out by [`Cells::run_flow_start`].
+    pub by_run: Vec<f64>,
+    /// Light vehicles by pool, kind and entry, as weights are ([`Network::gather`]).
+    pub by_entry: Vec<f64>,
 }
 
 /// A market's view of the world's sites.
@@ -126,8 +139,12 @@ pub struct Choice<'a> {
     pub network: &'a Network,
     /// Cells.
     pub cells: &'a Cells,
-    /// Weight of entries by kind.
+    /// Weights by pool, kind and entry.
     pub entries: &'a [f64],
+    /// Mean cost at the gate by entry, over factory cost.
+    pub gate: &'a [f64],
+    /// Border and distance.
+    pub geography: &'a Geography,
     /// Weights of routes.
     pub routes: &'a Routes,
     /// What recorded trade says beyond, by route.
@@ -140,85 +157,207 @@ pub struct Choice<'a> {
     pub origin: &'a [u8],
 }
 
+/// Parts into which the markets are cut for threads; their number fixes the order of sums.
+const PARTS: usize = 16;
+
+/// Consecutive markets with their places in the results.
+struct Part<'a> {
+    markets: std::ops::Range<usize>,
+    shares: &'a mut [f64],
+    duty: &'a mut [f64],
+    cost: &'a mut [f64],
+    by_route: &'a mut [f64],
+    by_run: &'a mut [f64],
+}
+
+/// Takes the first elements off a slice that is written to from front to back.
+macro_rules! cut {
+    ($slice:expr, $length:expr) => {
+        $slice.split_off_mut(..$length).unwrap_or_default()
+    };
+}
+
+/// Weights, duties and costs of the entries of a pool in one market, by class of duty: `lane * pool + entry`.
+#[derive(Default)]
+struct Lanes {
+    ready: [bool; LANES],
+    weight: Vec<f64>,
+    duty: Vec<f64>,
+    cost: Vec<f64>,
+}
+
 impl Choice<'_> {
-    /// Serves every cell of every market; markets are independent of each other.
-    pub fn serve(&self) -> Served {
+    /// Serves every cell of every market; `demand` is by cell.
+    pub fn serve(&self, demand: &[f64]) -> Served {
+        let cells = self.cells;
         let mut served = Served {
-            shares: vec![0.0; self.cells.flows()],
-            attraction: vec![0.0; self.cells.len()],
-            duty: vec![0.0; self.cells.len()],
+            shares: vec![0.0; cells.flows()],
+            duty: vec![0.0; cells.len()],
+            cost: vec![1.0; cells.len()],
+            by_route: vec![0.0; (cells.start.len() - 1) * self.network.exporters.len()],
+            by_run: vec![0.0; cells.run_flow_start.last().copied().unwrap_or_default()],
+            by_entry: Vec::new(),
         };
-        let mut markets = Vec::with_capacity(self.cells.start.len() - 1);
-        let (mut shares, mut attraction, mut duty) = (
-            served.shares.as_mut_slice(),
-            served.attraction.as_mut_slice(),
-            served.duty.as_mut_slice(),
-        );
-        for importer in 0..self.cells.start.len() - 1 {
-            let (first, last) = (self.cells.start[importer], self.cells.start[importer + 1]);
-            let flows = self.cells.flow_start[last] - self.cells.flow_start[first];
-            let (a, b, c);
-            (a, shares) = shares.split_at_mut(flows);
-            (b, attraction) = attraction.split_at_mut(last - first);
-            (c, duty) = duty.split_at_mut(last - first);
-            markets.push((importer, a, b, c));
-        }
-        markets
+        let sums: Vec<Vec<f64>> = self
+            .parts(&mut served)
             .into_par_iter()
-            .with_min_len(8)
-            .for_each(|(importer, shares, attraction, duty)| {
-                self.serve_market(importer, shares, attraction, duty);
-            });
+            .map(|part| self.serve_part(part, demand))
+            .collect();
+        served.by_entry = vec![0.0; self.entries.len()];
+        for part in sums {
+            for (sum, flow) in served.by_entry.iter_mut().zip(part) {
+                *sum += flow;
+            }
+        }
         served
     }
 
-    fn serve_market(
-        &self,
-        importer: usize,
-        mut shares: &mut [f64],
-        attraction: &mut [f64],
-        duty: &mut [f64],
-    ) {
-        let first = self.cells.start[importer];
-        for (k, (attraction, duty)) in attraction.iter_mut().zip(duty).enumerate() {
-            let cell = first + k;
-            let flows = self.cells.flow_start[cell + 1] - self.cells.flow_start[cell];
-            let own;
-            (own, shares) = shares.split_at_mut(flows);
-            (*attraction, *duty) = self.serve_cell(importer, cell, own);
+    /// Cuts the markets into parts of about equal work.
+    fn parts<'b>(&self, served: &'b mut Served) -> Vec<Part<'b>> {
+        let (cells, network) = (self.cells, self.network);
+        let markets = cells.start.len() - 1;
+        let (mut shares, mut duty, mut cost, mut by_route, mut by_run) = (
+            served.shares.as_mut_slice(),
+            served.duty.as_mut_slice(),
+            served.cost.as_mut_slice(),
+            served.by_route.as_mut_slice(),
+            served.by_run.as_mut_slice(),
+        );
+        let mut parts = Vec::with_capacity(PARTS);
+        let mut first = 0;
+        for part in 0..PARTS {
+            let goal = cells.flows() * (part + 1) / PARTS;
+            let mut last = first;
+            while last < markets
+                && (part + 1 == PARTS || cells.flow_start[cells.start[last]] < goal)
+            {
+                last += 1;
+            }
+            let (c0, c1) = (cells.start[first], cells.start[last]);
+            let (r0, r1) = (network.runs.start[first], network.runs.start[last]);
+            parts.push(Part {
+                markets: first..last,
+                shares: cut!(shares, cells.flow_start[c1] - cells.flow_start[c0]),
+                duty: cut!(duty, c1 - c0),
+                cost: cut!(cost, c1 - c0),
+                by_route: cut!(by_route, (last - first) * network.exporters.len()),
+                by_run: cut!(by_run, cells.run_flow_start[r1] - cells.run_flow_start[r0]),
+            });
+            first = last;
+        }
+        parts
+    }
+
+    /// Serves the markets of a part; returns vehicles by pool, kind and entry.
+    fn serve_part(&self, mut part: Part, demand: &[f64]) -> Vec<f64> {
+        let mut by_entry = vec![0.0; self.entries.len()];
+        let mut lanes = Lanes::default();
+        let mut route = part.by_route;
+        for importer in part.markets {
+            let by_route = cut!(route, self.network.exporters.len());
+            let mut cell = self.cells.start[importer];
+            for run in self.network.runs.of(importer) {
+                let pool = self.network.pool(self.network.runs.maker[run] as usize);
+                let by_run = cut!(part.by_run, pool.len() * LINES);
+                lanes.ready = [false; LANES];
+                while cell < self.cells.start[importer + 1] && self.cells.run[cell] as usize == run
+                {
+                    let kind = self.cells.kind[cell] as usize;
+                    self.prepare(&mut lanes, importer, run, lane(kind));
+                    let shares = cut!(part.shares, pool.len());
+                    let (duty, cost) = (cut!(part.duty, 1), cut!(part.cost, 1));
+                    (duty[0], cost[0]) = self.serve_cell(&lanes, pool.start, kind, shares);
+                    let kinds = pool.start * KINDS + kind * pool.len();
+                    let line = kind % LINES * pool.len();
+                    for (i, share) in shares.iter().enumerate() {
+                        let flow = demand[cell] * share;
+                        by_entry[kinds + i] += flow;
+                        by_run[line + i] += flow;
+                        by_route[self.network.entry_exporter[pool.start + i] as usize] += flow;
+                    }
+                    cell += 1;
+                }
+            }
+        }
+        by_entry
+    }
+
+    /// Weights, duties and costs of a class of duty for a run, if they are not there yet.
+    fn prepare(&self, lanes: &mut Lanes, importer: usize, run: usize, lane: usize) {
+        if lanes.ready[lane] {
+            return;
+        }
+        lanes.ready[lane] = true;
+        let maker = self.network.runs.maker[run] as usize;
+        let origin = self.origin[maker] as usize;
+        let pool = self.network.pool(maker);
+        let size = pool.len() * LANES;
+        for column in [&mut lanes.weight, &mut lanes.duty, &mut lanes.cost] {
+            if column.len() < size {
+                column.resize(size, 0.0);
+            }
+        }
+        for (i, entry) in pool.clone().enumerate() {
+            let exporter = self.network.entry_exporter[entry] as usize;
+            let route = Duties::route(self.network, importer, exporter);
+            let content = self.content.of(origin, exporter, lane % LINES);
+            let at = lane * pool.len() + i;
+            lanes.weight[at] =
+                self.pair[route] * self.routes.weight(self.duties, route, lane, content);
+            lanes.duty[at] = self.duties.rate(route, lane, content);
+            lanes.cost[at] = self.gate[entry] * self.geography.freight[route];
         }
     }
 
-    /// Shares of the entries of one cell; returns the sum of weights and the mean duty.
-    fn serve_cell(&self, importer: usize, cell: usize, shares: &mut [f64]) -> (f64, f64) {
-        let maker = self.network.runs.maker[self.cells.run[cell] as usize] as usize;
-        let kind = self.cells.kind[cell] as usize;
-        let (line, class) = (kind % LINES, lane(kind));
-        let origin = self.origin[maker] as usize;
+    /// Shares of the entries of one cell; returns mean duty and mean cost.
+    fn serve_cell(
+        &self,
+        lanes: &Lanes,
+        pool: usize,
+        kind: usize,
+        shares: &mut [f64],
+    ) -> (f64, f64) {
+        let size = shares.len();
+        let at = lane(kind) * size;
+        let of_kind = |kind: usize| &self.entries[pool * KINDS + kind * size..][..size];
         let mut sum = 0.0;
-        for (share, entry) in shares.iter_mut().zip(self.network.pool(maker)) {
-            let exporter = self.network.entry_exporter[entry] as usize;
-            let route = Duties::route(self.network, importer, exporter);
-            let content = self.content.of(origin, exporter, line);
-            *share = self.entries[entry * KINDS + kind]
-                * self.pair[route]
-                * self.routes.weight(self.duties, route, class, content);
+        for ((share, entry), weight) in shares
+            .iter_mut()
+            .zip(of_kind(kind))
+            .zip(&lanes.weight[at..])
+        {
+            *share = entry * weight;
             sum += *share;
         }
         if sum <= 0.0 {
-            // No site builds this kind yet: all sites of the pool share it alike.
-            let alike = 1.0 / shares.len().max(1) as f64;
-            shares.fill(alike);
+            // No site builds this kind yet: as all kinds of the segment together.
+            for line in 0..LINES {
+                let other = of_kind(kind - kind % LINES + line);
+                for ((share, entry), weight) in
+                    shares.iter_mut().zip(other).zip(&lanes.weight[at..])
+                {
+                    *share += entry * weight;
+                    sum += entry * weight;
+                }
+            }
+        }
+        // A pool without any site that builds shares alike.
+        let scale = if sum > 0.0 { 1.0 / sum } else { 0.0 };
+        let alike = if sum > 0.0 {
+            0.0
         } else {
-            shares.iter_mut().for_each(|share| *share /= sum);
+            1.0 / size.max(1) as f64
+        };
+        let (mut duty, mut cost) = (0.0, 0.0);
+        for ((share, rate), gate) in shares
+            .iter_mut()
+            .zip(&lanes.duty[at..])
+            .zip(&lanes.cost[at..])
+        {
+            *share = *share * scale + alike;
+            duty += *share * rate;
+            cost += *share * gate;
         }
-        let mut duty = 0.0;
-        for (share, entry) in shares.iter().zip(self.network.pool(maker)) {
-            let exporter = self.network.entry_exporter[entry] as usize;
-            let route = Duties::route(self.network, importer, exporter);
-            let content = self.content.of(origin, exporter, line);
-            duty += share * self.duties.rate(route, class, content);
-        }
-        (sum, duty)
+        (duty, cost)
     }
 }

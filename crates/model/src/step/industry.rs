@@ -37,93 +37,6 @@ pub struct IndustryYear {
     pub spending: Vec<(usize, usize, f64)>,
 }
 
-/// Where vehicles were made in the base year, until plants say otherwise.
-#[derive(Debug, Clone)]
-pub struct ProductionRule {
-    /// Shares of countries in the world's production.
-    pub share: Vec<f64>,
-    /// Part of each country's market that it makes itself, at most.
-    pub home_share: Vec<f64>,
-}
-
-impl ProductionRule {
-    /// Shares of the recorded production of the base year.
-    pub fn new(world: &World) -> Self {
-        let t = year_index(world.base_year);
-        let recorded: Vec<f64> = (0..world.countries.len())
-            .map(|c| {
-                // The last record within three years: small makers are counted late.
-                (t.saturating_sub(3)..=t)
-                    .rev()
-                    .map(|t| world.production[(c, t)])
-                    .find(|units| !units.is_nan())
-                    .unwrap_or(0.0)
-            })
-            .collect();
-        let total: f64 = recorded.iter().sum();
-        Self {
-            share: recorded.iter().map(|units| units / total).collect(),
-            home_share: recorded
-                .iter()
-                .enumerate()
-                .map(|(c, units)| {
-                    let sold = world.sales[(c, t)];
-                    if sold > 0.0 {
-                        (units / sold).min(1.0)
-                    } else {
-                        0.0
-                    }
-                })
-                .collect(),
-        }
-    }
-
-    /// Production that meets the world's sales: countries keep their share of the total, the powertrains made are
-    /// those sold at home as far as both margins allow (iterative proportional fitting, a fixed number of rounds).
-    pub fn made(&self, sold: &Grid, heavy_sold: &[f64]) -> Made {
-        let countries = self.share.len();
-        let by_powertrain: [f64; POWERTRAINS] =
-            std::array::from_fn(|f| (0..countries).map(|c| sold[(c, f)]).sum());
-        let world: f64 = by_powertrain.iter().sum();
-        let heavy_world: f64 = heavy_sold.iter().sum();
-        let mut light = Grid::filled(countries, POWERTRAINS, 0.0);
-        for c in 0..countries {
-            let home: f64 = sold.row(c).iter().sum();
-            for f in 0..POWERTRAINS {
-                // A little of everything that the world buys, so that both margins can be met.
-                let mix = if home > 0.0 { sold[(c, f)] / home } else { 0.0 };
-                let common = if world > 0.0 {
-                    by_powertrain[f] / world
-                } else {
-                    0.0
-                };
-                light[(c, f)] = self.share[c] * (0.9 * mix + 0.1 * common) * world;
-            }
-        }
-        for _ in 0..12 {
-            for f in 0..POWERTRAINS {
-                let made: f64 = (0..countries).map(|c| light[(c, f)]).sum();
-                if made > 0.0 {
-                    for c in 0..countries {
-                        light[(c, f)] *= by_powertrain[f] / made;
-                    }
-                }
-            }
-            for c in 0..countries {
-                let made: f64 = light.row(c).iter().sum();
-                if made > 0.0 {
-                    let scale = self.share[c] * world / made;
-                    light.row_mut(c).iter_mut().for_each(|cell| *cell *= scale);
-                }
-            }
-        }
-        Made {
-            light,
-            heavy: self.share.iter().map(|share| share * heavy_world).collect(),
-        }
-    }
-}
-
 /// What stays the same over a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup<'a> {
@@ -148,11 +61,11 @@ pub fn initial(setup: &Setup, history_gwh: &Grid, sold: &Sold, made: &Made) -> I
 
 /// What the state of these sections does to the costs of the next year. A gap of skill is felt on the part of a
 /// market that is made at home; joint purchases and chemistry on all that is sold.
-pub fn costs(production: &ProductionRule, last: &IndustryState) -> IndustryCost {
+pub fn costs(home_share: &[f64], last: &IndustryState) -> IndustryCost {
     let mut factor = last.labour.unit_cost_factor.clone();
     for c in 0..factor.rows() {
         for cell in factor.row_mut(c) {
-            *cell = 1.0 + production.home_share[c] * (*cell - 1.0);
+            *cell = 1.0 + home_share[c] * (*cell - 1.0);
         }
     }
     IndustryCost {

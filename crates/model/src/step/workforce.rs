@@ -23,6 +23,23 @@ pub struct LabourState {
     pub most_units: Grid,
 }
 
+impl LabourState {
+    /// Part of new capacity that can be manned, by country: that of the scarcest powertrain made there.
+    pub fn readiness(&self, made: &Made) -> Vec<f64> {
+        (0..made.light.rows())
+            .map(|c| {
+                self.most_units
+                    .row(c)
+                    .iter()
+                    .zip(made.light.row(c))
+                    .filter(|(_, made)| **made > 0.0)
+                    .map(|(most, made)| most / made)
+                    .fold(1.0, f64::min)
+            })
+            .collect()
+    }
+}
+
 /// People of one year.
 #[derive(Debug, Clone)]
 pub struct LabourYear {

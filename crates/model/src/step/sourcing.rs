@@ -1,0 +1,309 @@
+//! Sourcing of a year: who builds the vehicles that are sold (model.md section 8; equation in [`crate::sourcing`]).
+//!
+//! What the price step of the next year takes from here, by offer: where it was [`built`](Sourced::built) (for
+//! duties and conditions on local output), its delivered cost over that of the base year without duty
+//! ([`Sourced::cost_factor`]), and its mean duty ([`Sourced::duty`]).
+
+use std::sync::Arc;
+
+use super::plants::{self, Circumstances, Obligation, PlantState};
+use super::workforce::Made;
+use crate::calibrate::mix::Offers;
+use crate::calibrate::sourcing::SourcingBase;
+use crate::ids::{Grid, POWERTRAINS, Powertrain};
+use crate::parameters::Parameters;
+use crate::sourcing::duties::Duties;
+use crate::sourcing::lines::{LINES, Line};
+use crate::sourcing::routes::{Choice, Routes, Served};
+use crate::world::World;
+
+/// Everything that a year's sourcing follows from, beside the state.
+pub struct Year<'a> {
+    /// World.
+    pub world: &'a World,
+    /// Base year.
+    pub base: &'a SourcingBase,
+    /// Parameters with the scenario's settings.
+    pub parameters: &'a Parameters,
+    /// Year.
+    pub year: i32,
+    /// Plants and rules announced after this year are unknown; none to know all.
+    pub policy_as_of: Option<i32>,
+    /// Duties in force.
+    pub duties: Arc<Duties>,
+    /// Output that makers owe.
+    pub obligations: &'a [Obligation],
+    /// Part of new capacity that can be manned, by country; empty where nothing holds it back.
+    pub readiness: &'a [f64],
+    /// New light vehicles by offer.
+    pub units: &'a [f64],
+    /// New heavy vehicles by country.
+    pub heavy: &'a [f64],
+}
+
+/// Output and trade of a year.
+#[derive(Debug, Clone)]
+pub struct Sourced {
+    /// Light vehicles built by site and line: `site * LINES + line`.
+    pub production: Vec<f64>,
+    /// Capacity by site.
+    pub capacity: Vec<f64>,
+    /// Cost at the gate over factory cost, by site: one plus scarcity less relief.
+    pub gate: Vec<f64>,
+    /// Residual by site.
+    pub weight: Vec<f64>,
+    /// Capability by site and line.
+    pub capability: Vec<f64>,
+    /// Contents.
+    pub content: crate::sourcing::duties::Content,
+    /// Duties.
+    pub duties: Arc<Duties>,
+    /// Light vehicles by route: `importer * exporters + exporter`.
+    pub flows: Vec<f64>,
+    /// Light vehicles by run, line and entry.
+    pub run_flows: Vec<f64>,
+    /// Share of each entry in each cell.
+    pub shares: Arc<Vec<f64>>,
+    /// Delivered cost without duty over that of the base year, by offer.
+    pub cost_factor: Vec<f64>,
+    /// Mean duty on the price at the border, by offer; nothing on what is built at home.
+    pub duty: Vec<f64>,
+    /// Heavy sales by country.
+    pub heavy: Vec<f64>,
+}
+
+impl Sourced {
+    /// The base year in the form of any other.
+    pub fn of_base(base: &SourcingBase) -> Self {
+        let offers = base.cells.of_offer.len();
+        Self {
+            production: base.production.clone(),
+            capacity: base.capacity.clone(),
+            gate: vec![1.0; base.network.sites()],
+            weight: base.weight.clone(),
+            capability: base.capability.clone(),
+            content: base.content.clone(),
+            duties: Arc::new(base.duties.clone()),
+            flows: base.flows.clone(),
+            run_flows: base.run_flows.clone(),
+            shares: Arc::new(base.shares.clone()),
+            cost_factor: vec![1.0; offers],
+            duty: base
+                .cells
+                .of_offer
+                .iter()
+                .map(|&cell| base.duty[cell as usize])
+                .collect(),
+            heavy: base.heavy_sales.clone(),
+        }
+    }
+
+    /// Where an offer is built: country and share.
+    pub fn built<'a>(
+        &'a self,
+        base: &'a SourcingBase,
+        offer: usize,
+    ) -> impl Iterator<Item = (usize, f64)> + 'a {
+        let cell = base.cells.of_offer[offer] as usize;
+        let run = base.cells.run[cell] as usize;
+        let pool = base.network.pool(base.network.runs.maker[run] as usize);
+        let shares = &self.shares[base.cells.flow_start[cell]..base.cells.flow_start[cell + 1]];
+        pool.zip(shares).map(|(entry, &share)| {
+            let exporter = base.network.entry_exporter[entry] as usize;
+            (base.network.exporters[exporter] as usize, share)
+        })
+    }
+
+    /// Vehicles made by country: light ones by powertrain, as the offers of each maker and line are.
+    pub fn made(&self, base: &SourcingBase, offers: &Offers, units: &[f64]) -> Made {
+        let network = &base.network;
+        let mut light = Grid::filled(base.heavy_sales.len(), POWERTRAINS, 0.0);
+        for run in 0..network.runs.maker.len() {
+            let mut sold = [0.0; LINES];
+            let mut by_powertrain = [0.0; POWERTRAINS];
+            for j in network.runs.offers[run].clone() {
+                let f = offers.powertrain[j] as usize;
+                by_powertrain[f] += units[j];
+                sold[Line::of(Powertrain::ALL[f]).index()] += units[j];
+            }
+            let pool = network.pool(network.runs.maker[run] as usize);
+            let first = base.cells.run_flow_start[run];
+            for (f, &part) in by_powertrain
+                .iter()
+                .enumerate()
+                .filter(|(_, part)| **part > 0.0)
+            {
+                let line = Line::of(Powertrain::ALL[f]).index();
+                for (i, entry) in pool.clone().enumerate() {
+                    let e = network.entry_exporter[entry] as usize;
+                    let flow = self.run_flows[first + line * pool.len() + i];
+                    light[(network.exporters[e] as usize, f)] +=
+                        flow * part / sold[line] * base.production_per_flow[e];
+                }
+            }
+        }
+        Made {
+            light,
+            heavy: base.heavy.production(&self.heavy),
+        }
+    }
+
+    /// Part of each country's light sales that it builds itself.
+    pub fn home_share(&self, base: &SourcingBase) -> Vec<f64> {
+        let network = &base.network;
+        self.flows
+            .chunks(network.exporters.len())
+            .zip(&network.exporter_of)
+            .map(|(flows, own)| {
+                let sold: f64 = flows.iter().sum();
+                own.map_or(0.0, |e| {
+                    if sold > 0.0 {
+                        flows[e as usize] / sold
+                    } else {
+                        0.0
+                    }
+                })
+            })
+            .collect()
+    }
+
+    /// Light vehicles built by site.
+    pub fn built_by_site(&self) -> Vec<f64> {
+        self.production
+            .chunks(LINES)
+            .map(|lines| lines.iter().sum())
+            .collect()
+    }
+}
+
+/// A year's sourcing and the plants at its end.
+///
+/// Scarcity is last year's, corrected once within the year.
+pub fn sourcing(year: &Year, last: &PlantState) -> (Sourced, PlantState) {
+    let at = Circumstances {
+        world: year.world,
+        base: year.base,
+        parameters: year.parameters,
+        year: year.year,
+        policy_as_of: year.policy_as_of,
+        obligations: year.obligations,
+        readiness: year.readiness,
+    };
+    let mut state = plants::open(&at, last);
+    let demand = year.base.cells.gather(year.units);
+    let routes = Routes::new(&year.base.geography, &year.duties);
+    let (_, first) = flows(year, &state, &routes, &demand);
+    plants::reprice(&at, &mut state, &sums(&first));
+    let (served, production) = flows(year, &state, &routes, &demand);
+    let (cost_factor, duty) = delivered(year.base, &served);
+    let sourced = Sourced {
+        gate: plants::gate(&state),
+        capacity: state.capacity.clone(),
+        weight: state.weight.clone(),
+        capability: state.capability.clone(),
+        content: state.content.clone(),
+        duties: Arc::clone(&year.duties),
+        run_flows: served.by_run,
+        shares: Arc::new(served.shares),
+        flows: served.by_route,
+        heavy: year.heavy.to_vec(),
+        production,
+        cost_factor,
+        duty,
+    };
+    let built = sourced.built_by_site();
+    plants::invest(&at, &mut state, &built, |maker, country| {
+        market_of(year, maker, country)
+    });
+    (sourced, state)
+}
+
+/// How markets are served, and output by site and line, at the plants' scarcity.
+fn flows(year: &Year, state: &PlantState, routes: &Routes, demand: &[f64]) -> (Served, Vec<f64>) {
+    let base = year.base;
+    let elasticity = base.geography.elasticity;
+    let gate = plants::gate(state);
+    let weight: Vec<f64> = gate
+        .iter()
+        .enumerate()
+        .map(|(site, gate)| {
+            if state.capacity[site] > 0.0 {
+                state.weight[site] * gate.powf(-elasticity)
+            } else {
+                0.0
+            }
+        })
+        .collect();
+    let entries = base.network.gather(&weight, &state.capability);
+    let served = Choice {
+        network: &base.network,
+        cells: &base.cells,
+        entries: &entries,
+        gate: &base.network.mean(&gate, &weight),
+        geography: &base.geography,
+        routes,
+        pair: &base.pair,
+        duties: &year.duties,
+        content: &state.content,
+        origin: &base.origin,
+    }
+    .serve(demand);
+    let mut production =
+        base.network
+            .by_site(&served.by_entry, &entries, &weight, &state.capability);
+    for (i, built) in production.iter_mut().enumerate() {
+        *built *= base.production_per_flow[base.network.site_exporter[i / LINES] as usize];
+    }
+    (served, production)
+}
+
+fn sums(production: &[f64]) -> Vec<f64> {
+    production
+        .chunks(LINES)
+        .map(|lines| lines.iter().sum())
+        .collect()
+}
+
+/// Delivered cost without duty over the base year's, and mean duty, by offer.
+fn delivered(base: &SourcingBase, served: &Served) -> (Vec<f64>, Vec<f64>) {
+    base.cells
+        .of_offer
+        .iter()
+        .map(|&cell| {
+            let cell = cell as usize;
+            (served.cost[cell] / base.cost[cell], served.duty[cell])
+        })
+        .unzip()
+}
+
+/// Vehicles that a maker sells in a country: its own, or an even part of its origin's where makers are not told apart.
+fn market_of(year: &Year, maker: usize, country: usize) -> f64 {
+    let runs = &year.base.network.runs;
+    let sold = |wanted: usize| -> f64 {
+        runs.of(country)
+            .filter(|&run| runs.maker[run] as usize == wanted)
+            .map(|run| year.units[runs.offers[run].clone()].iter().sum::<f64>())
+            .sum()
+    };
+    let own = sold(maker);
+    if own > 0.0 {
+        return own;
+    }
+    let described = &year.world.makers[maker];
+    let generic = year.world.makers_of(described.origin);
+    let alike = year.world.makers[generic].firms.max(1.0);
+    sold(generic) / alike
+}
+
+/// Units by offer of the base year.
+pub fn base_units(world: &World, offers: &Offers) -> Vec<f64> {
+    let base = crate::ids::year_index(world.base_year);
+    let mut units = vec![0.0; offers.maker.len()];
+    for country in 0..world.countries.len() {
+        let light = world.light_sales(country, base);
+        for j in offers.of(country) {
+            units[j] = offers.base_share[j] * light;
+        }
+    }
+    units
+}
