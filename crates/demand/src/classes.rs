@@ -217,6 +217,13 @@ impl ClassLayout {
         self.kappa.len()
     }
 
+    /// Maker of a product.
+    pub fn maker_of(&self, product: usize) -> usize {
+        self.maker_start
+            .partition_point(|start| *start <= self.cell[product])
+            - 1
+    }
+
     /// Class of each product.
     pub fn class(&self) -> &[u8] {
         &self.class

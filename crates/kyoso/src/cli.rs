@@ -48,6 +48,8 @@ pub enum Command {
     Compare(CompareOptions),
     /// A recorded year solved again at its own tastes under other rules; apart from the outlook.
     Counterfactual(CounterfactualOptions),
+    /// How makers and buyers behave beside the literature, whether prices are an equilibrium, and three results to look at first.
+    Conduct(ConductOptions),
     /// How much of a measure a wanted outcome takes, by varying the measure until the model gives it.
     Reach(ReachOptions),
     /// Projects from earlier base years and scores against the record.
@@ -192,6 +194,22 @@ pub struct CounterfactualOptions {
     #[arg(long, value_delimiter = ',', value_name = "ISO3,...")]
     pub countries: Vec<String>,
     /// Folder for the tables (default `out/counterfactual-NAME-YEAR`).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Format of the tables.
+    #[arg(long, value_enum, default_value = "parquet")]
+    pub format: TableFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct ConductOptions {
+    /// A shipped scenario by name, or a .toml file: prices of its years are put to the test.
+    #[arg(default_value = "baseline")]
+    pub scenario: String,
+    /// Countries to show (default: the largest markets).
+    #[arg(long, value_delimiter = ',', value_name = "ISO3,...")]
+    pub countries: Vec<String>,
+    /// Folder for the tables (default `out/conduct`).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Format of the tables.

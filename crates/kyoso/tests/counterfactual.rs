@@ -96,3 +96,24 @@ fn an_earlier_year_is_solved_too_and_later_ones_are_refused() {
     assert_eq!(code(&refused), 1);
     insta::assert_snapshot!(errors(&refused));
 }
+
+#[test]
+fn conduct_shows_the_three_results_beside_the_literature() {
+    let place = Place::new("conduct");
+    let out = kyoso(
+        &place.0,
+        &["conduct", "rules-of-2023", "--countries", "THA,JPN", "-q"],
+    );
+    assert_eq!(code(&out), 0, "{}", errors(&out));
+    let text = printed(&out);
+    insta::assert_snapshot!(text);
+    for table in [
+        "landmarks",
+        "conduct",
+        "market_conduct",
+        "market_conditions",
+    ] {
+        let file = place.0.join("out/conduct").join(format!("{table}.parquet"));
+        assert!(file.is_file(), "{table}");
+    }
+}

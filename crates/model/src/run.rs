@@ -89,6 +89,8 @@ pub struct CountryYear {
     pub demand: f64,
     /// Potential buyers: the size of the market.
     pub potential: f64,
+    /// Utility of each offer at no price.
+    pub utility: Vec<f64>,
     /// Price to the buyer of each offer, USD 2023.
     pub consumer_price_usd: Vec<f64>,
     /// The same without the price of rules that bind.
@@ -109,6 +111,17 @@ pub struct CountryYear {
     pub multipliers: Multipliers,
     /// Public chargers.
     pub chargers: f64,
+}
+
+impl CountryYear {
+    /// Prices with taxes and before support, USD 2023: what rules look at in the year after.
+    pub fn list_price_usd(&self) -> Vec<f64> {
+        self.consumer_price_usd
+            .iter()
+            .zip(&self.wedges.specific_usd)
+            .map(|(price, specific)| price - specific)
+            .collect()
+    }
 }
 
 /// One projected year.
@@ -863,12 +876,6 @@ fn country_year(
         .zip(&marginal_cost_usd)
         .map(|(price, cost)| price - cost)
         .collect();
-    state.list_price_usd = solved
-        .consumer_price_usd
-        .iter()
-        .zip(&wedges.specific_usd)
-        .map(|(price, specific)| price - specific)
-        .collect();
     state.multipliers = solved.multipliers;
 
     // Fleet, energy, CO2.
@@ -925,6 +932,7 @@ fn country_year(
         battery_gwh,
         demand: solved.shift,
         potential,
+        utility,
         consumer_price_usd: solved.consumer_price_usd,
         untilted_price_usd: solved.untilted_price_usd,
         producer_price_usd: solved.producer_price_usd,
@@ -936,6 +944,7 @@ fn country_year(
         multipliers: solved.multipliers,
         chargers: state.chargers,
     };
+    state.list_price_usd = result.list_price_usd();
     (result, state)
 }
 

@@ -121,48 +121,6 @@ fn the_base_year_is_the_record() {
 }
 
 #[test]
-fn china_of_2023_comes_out() {
-    // 25.2 M domestic sales; 37-38 % plug-ins among passenger cars.
-    let Set { record, world, .. } = set();
-    let c = world.country("CHN").expect("it is there");
-    let t = year_index(2023);
-    assert!((world.sales[(c, t)] - 25.2e6).abs() < 0.05e6);
-    let value = |table: &str, column: &str, words: &[(&str, &str)]| {
-        let table = record.table(table);
-        (0..table.rows())
-            .filter(|&row| {
-                table.integer("year")[row] == 2023
-                    && words
-                        .iter()
-                        .all(|(name, word)| table.text(name).get(row) == *word)
-            })
-            .map(|row| table.real(column)[row])
-            .sum::<f64>()
-    };
-    let cars = [
-        ("iso3", "CHN"),
-        ("vehicle_class", "car"),
-        ("measure", "sales"),
-    ];
-    let plugs = value(
-        "electrified",
-        "units",
-        &[cars[0], cars[1], cars[2], ("powertrain", "BEV")],
-    ) + value(
-        "electrified",
-        "units",
-        &[cars[0], cars[1], cars[2], ("powertrain", "PHEV")],
-    );
-    let share = plugs
-        / value(
-            "sales",
-            "units",
-            &[("iso3", "CHN"), ("vehicle_class", "passenger")],
-        );
-    assert!((0.365..0.385).contains(&share), "{share}");
-}
-
-#[test]
 fn books_close_and_no_number_is_lost_for_every_path_to_2050() {
     for &drivers in Drivers::ALL {
         let scenario = Scenario {

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod compare;
+mod conduct;
 mod counterfactual;
 mod data;
 mod doctor;
@@ -34,6 +35,7 @@ pub fn dispatch(arguments: &Arguments) -> Result<()> {
         Command::Run(options) => run::run(common, options),
         Command::Compare(options) => compare::compare(common, options),
         Command::Counterfactual(options) => counterfactual::counterfactual(common, options),
+        Command::Conduct(options) => conduct::conduct(common, options),
         Command::Reach(options) => reach::reach(common, options),
         Command::Hindcast(options) => hindcast::hindcast(common, options),
         Command::Estimate(options) => estimate::estimate(common, options),

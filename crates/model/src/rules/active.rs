@@ -241,19 +241,27 @@ impl ActiveRules<'_> {
         self.wedge(&there, &[]).duty
     }
 
-    /// The price ceiling nearest to the list price within a quarter of it, and what is lost above it.
-    pub fn notch(&self, offer: &OfferTraits, funded: &[f64]) -> Option<Notch> {
-        let list = offer.list_price_usd;
-        let ceilings = self
-            .periods
+    fn ceilings(&self) -> impl Iterator<Item = f64> {
+        self.periods
             .iter()
             .flat_map(|period| &period.rules)
             .flat_map(|compiled| &compiled.rule.tests)
             .filter_map(|test| match test {
                 Test::Number(Number::Price, bounds) if bounds.high.is_finite() => Some(bounds.high),
                 _ => None,
-            });
-        let mut near: Vec<f64> = ceilings
+            })
+    }
+
+    /// Does a rule end at a list price?
+    pub fn has_ceilings(&self) -> bool {
+        self.ceilings().next().is_some()
+    }
+
+    /// The price ceiling nearest to the list price within a quarter of it, and what is lost above it.
+    pub fn notch(&self, offer: &OfferTraits, funded: &[f64]) -> Option<Notch> {
+        let list = offer.list_price_usd;
+        let mut near: Vec<f64> = self
+            .ceilings()
             .filter(|ceiling| (ceiling / list - 1.0).abs() < 0.25)
             .collect();
         near.sort_by(|a, b| (a - list).abs().total_cmp(&(b - list).abs()));
@@ -272,7 +280,7 @@ impl ActiveRules<'_> {
                 },
                 funded,
             );
-            let producer = (ceiling_usd - below.specific_usd) / (1.0 + below.ad_valorem);
+            let producer = ceiling_usd / (1.0 + below.ad_valorem);
             let lost_usd = (above.ad_valorem - below.ad_valorem) * producer + above.specific_usd
                 - below.specific_usd;
             (lost_usd > 1.0).then_some(Notch {

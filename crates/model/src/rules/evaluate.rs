@@ -48,10 +48,10 @@ impl<'r> Evaluation<'_, 'r> {
         })
     }
 
-    /// Producer's price behind last year's list price, for caps and floors in money.
+    /// Producer's price behind last year's list price (with taxes, before sums a vehicle), for caps and floors in money.
     pub fn producer_price(&self) -> f64 {
         let (line, _) = self.run(f64::NAN, &mut |_| {});
-        (self.offer.list_price_usd - line.s) / line.k
+        self.offer.list_price_usd / line.k
     }
 
     /// The consumer price as a line in the producer's price, and the cost of proving origin.

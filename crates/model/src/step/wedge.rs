@@ -7,7 +7,7 @@ use crate::calibrate::mix::Offers;
 use crate::calibrate::sourcing::SourcingBase;
 use crate::ids::{Carrier, Origin, POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
 use crate::parameters::Parameters;
-use crate::rules::{ActiveRules, Date, OfferTraits, Rules};
+use crate::rules::{ActiveRules, Date, OfferTraits, Rules, Wedge};
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};
 use crate::step::market::{CLASSES, class_of};
@@ -209,6 +209,48 @@ impl<'a> Law<'a> {
         }
         wedges
     }
+
+    /// Price ceilings within reach below the list prices of a country's offers.
+    pub fn ceilings_below(&self, c: usize, list_price_usd: &[f64]) -> Vec<Ceiling> {
+        let active = self.active(c);
+        if !active.has_ceilings() {
+            return Vec::new();
+        }
+        let classes = self.class_traits(c);
+        self.offers
+            .of(c)
+            .zip(list_price_usd)
+            .enumerate()
+            .filter_map(|(offer, (j, list))| {
+                let traits = self.traits(&classes, j, *list);
+                let ceiling = active.notch(&traits, &[])?.ceiling_usd;
+                let at = OfferTraits {
+                    list_price_usd: ceiling,
+                    ..traits
+                };
+                let below = active.wedge(&at, &[]);
+                (*list > ceiling).then_some(Ceiling {
+                    offer,
+                    consumer_price_usd: ceiling + below.specific_usd,
+                    above: active.wedge(&traits, &[]),
+                    below,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A price ceiling under an offer's list price: what the offer would be there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ceiling {
+    /// Position among the country's offers.
+    pub offer: usize,
+    /// Price to the buyer with the list price at the ceiling, USD 2023.
+    pub consumer_price_usd: f64,
+    /// Wedge above the ceiling.
+    pub above: Wedge,
+    /// Wedge at it.
+    pub below: Wedge,
 }
 
 /// CO2 on the test cycle by class, g/km.
