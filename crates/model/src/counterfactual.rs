@@ -105,7 +105,7 @@ pub fn counterfactual(
 fn country(base: &Base, law: &Law, marginal_cost_usd: &[f64], c: usize) -> CountryCounterfactual {
     let (world, costs) = (law.world, law.costs);
     let (offers, prices, range) = (&base.offers, &base.prices, base.offers.of(c));
-    let wedges = law.wedges(c, &prices.eligibility_usd[range.clone()]);
+    let wedges = law.wedges(c, &prices.eligibility_usd[range.clone()], &[]);
     let nothing = Constraint {
         asked: Asked::default(),
         co2_g_per_km: [0.0; POWERTRAINS],

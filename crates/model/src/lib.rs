@@ -9,6 +9,7 @@ pub mod explain;
 pub mod hindcast;
 pub mod ids;
 pub mod input;
+pub mod law;
 pub mod least_squares;
 pub mod measures;
 pub mod parameters;

@@ -1,5 +1,6 @@
 //! A run as tables: the words begin again here (interface.md, "Tables").
 
+mod fiscal;
 mod indicators;
 mod industry;
 mod prices;
@@ -158,6 +159,7 @@ impl Results<'_> {
     pub fn tables(&self) -> Vec<Table> {
         let indicators = self.indicators();
         let targets = self.targets(&indicators);
+        let money = self.country_money();
         let mut tables = vec![
             indicators,
             self.sales(),
@@ -168,7 +170,8 @@ impl Results<'_> {
             self.trade_balance(),
             self.energy(),
             self.emissions(),
-            self.fiscal(),
+            self.fiscal(&money),
+            self.budgets(),
             self.profits(),
             self.chargers(),
             self.vehicles(),
@@ -261,6 +264,11 @@ impl Results<'_> {
             Balance {
                 name: "stock(t) = stock(t-1) + new + used imports - scrapped - used exports",
                 residual: stock,
+                tolerance: 1e-9,
+            },
+            Balance {
+                name: "money of buyers = money of makers, treasuries and proof of origin",
+                residual: self.money_residual(&self.country_money()),
                 tolerance: 1e-9,
             },
             Balance {
@@ -576,58 +584,6 @@ impl Results<'_> {
                 (Year, "year", "", "calendar year"),
                 (Word(1), "stage", "", "tailpipe, fuel supply, assembly, materials or battery"),
                 (Real(0), "co2", "Mt", "CO2 (tailpipe), CO2e (the others)"),
-            ],
-        )
-    }
-
-    fn fiscal(&self) -> Table {
-        let mut instruments = vec!["purchase incentive".to_owned(), "vehicle taxes".to_owned()];
-        let mut payers = self.iso3();
-        let mut paid_by = Vec::new();
-        for (lever, _) in &self.outcome.measures.levers {
-            instruments.push(format!("lever: {}", lever.name));
-            let payer = if lever.payer.is_empty() {
-                "makers"
-            } else {
-                &lever.payer
-            };
-            paid_by.push(
-                payers
-                    .iter()
-                    .position(|name| name == payer)
-                    .unwrap_or_else(|| {
-                        payers.push(payer.to_owned());
-                        payers.len() - 1
-                    }),
-            );
-        }
-        let mut rows = Rows::new(vec![payers, self.iso3(), instruments], 1);
-        for year in &self.outcome.years {
-            for &(l, c, million) in &year.industry.spending {
-                rows.push(&[paid_by[l], c, 2 + l], year.year, &[-million]);
-            }
-        }
-        for c in 0..self.world.countries.len() {
-            for year in &self.outcome.years {
-                let (mut support, mut taxes) = (0.0, 0.0);
-                let of = self.offers_in(c, Some(year));
-                for k in 0..of.units.len() {
-                    support -= of.units[k] * of.wedges.specific_usd[k];
-                    taxes += of.units[k] * of.wedges.ad_valorem[k] * of.producer_price_usd[k];
-                }
-                rows.push(&[c, c, 0], year.year, &[-support / 1e6]);
-                rows.push(&[c, c, 1], year.year, &[taxes / 1e6]);
-            }
-        }
-        rows.table(
-            "fiscal",
-            "Public money around new light vehicles: receipts positive, outlays and relief negative",
-            &[
-                (Word(0), "payer", "", "government, makers or other payer that pays or receives"),
-                (Word(1), "iso3", "", "country of the vehicle"),
-                (Year, "year", "", "calendar year"),
-                (Word(2), "instrument", "", "instrument"),
-                (Real(0), "amount", "million USD_2023", "receipts less outlays"),
             ],
         )
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use kyoso_demand::classes::{Scratch, Size};
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use crate::cohorts::used_age_profile;
 use crate::ids::{Grid, ORIGINS, POWERTRAINS, SEGMENTS, YEARS, year_index};
 use crate::measures::Measures;
 use crate::parameters::Parameters;
-use crate::rules::Rules;
+use crate::rules::{self, Date, Rules, Spent};
 use crate::scenario::Scenario;
 use crate::state::{CountryState, State};
 use crate::step::battery::pack_price;
@@ -62,6 +63,17 @@ pub enum RunError {
     Rules(String),
 }
 
+/// Budgets of schemes in a year, by position in [`Rules::budgets`]; empty lists where a country has none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Budgets {
+    /// What could still be paid at the beginning of the year, USD 2023.
+    pub available_usd: Vec<f64>,
+    /// What all who were entitled would have got, USD 2023.
+    pub claims_usd: Vec<f64>,
+    /// Share of claims that was paid.
+    pub funded: Vec<f64>,
+}
+
 /// One country in one projected year.
 #[derive(Debug, Clone)]
 pub struct CountryYear {
@@ -101,6 +113,8 @@ pub struct CountryYear {
     pub marginal_cost_usd: Vec<f64>,
     /// Taxes, duties and support on each offer.
     pub wedges: Wedges,
+    /// Budgets of the country's schemes; none where they have none.
+    pub budgets: Budgets,
     /// Surplus of all buyers, USD 2023.
     pub surplus_usd: f64,
     /// Passes over the market until prices were solved.
@@ -111,6 +125,8 @@ pub struct CountryYear {
     pub multipliers: Multipliers,
     /// Public chargers.
     pub chargers: f64,
+    /// Time that the country took: a measurement for benchmarks, in no table.
+    pub seconds: f64,
 }
 
 impl CountryYear {
@@ -166,7 +182,14 @@ pub struct Outcome {
     pub parameters: Parameters,
     /// Measures of the scenario's levers.
     pub measures: Measures,
+    /// Rules of the scenario, where they are not the pack's.
+    pub rules: Option<Rules>,
 }
+
+/// Change of the part of claims that is paid below which it counts as found.
+const FUNDING_TOLERANCE: f64 = 1e-9;
+/// Rounds after which the part found last is paid.
+const MOST_FUNDINGS: usize = 60;
 
 /// Settings that change the reference itself, and with it the size of the market.
 const REFERENCE_PATHS: [&str; 9] = [
@@ -328,6 +351,21 @@ fn project(
         labour: &base.labour,
     };
     let mut state = initial_state(world, base, &base_costs, &setup);
+    let opening = Law {
+        world,
+        rules,
+        policy_as_of: scenario.policy_as_of,
+        parameters: &world.parameters,
+        costs: &base_costs,
+        offers: &base.offers,
+        sourcing: &base.sourcing,
+        built: &base.built,
+    };
+    for (c, country) in state.countries.iter_mut().enumerate() {
+        if !rules.budgets_of(c).is_empty() {
+            country.spent = base_spending(&opening, base, c);
+        }
+    }
     let base_energy: Vec<FleetEnergy> = (0..world.countries.len())
         .into_par_iter()
         .map(|c| {
@@ -441,7 +479,12 @@ fn project(
             .countries
             .par_iter()
             .enumerate()
-            .map(|(c, country)| country_year(&step, c, year, country, exports_of_base[c]))
+            .map(|(c, country)| {
+                let begun = Instant::now();
+                let (mut result, state) = country_year(&step, c, year, country, exports_of_base[c]);
+                result.seconds = begun.elapsed().as_secs_f64();
+                (result, state)
+            })
             .collect();
         let (countries, states): (Vec<CountryYear>, Vec<CountryState>) =
             stepped.into_iter().unzip();
@@ -527,6 +570,7 @@ fn project(
         income,
         parameters,
         measures,
+        rules: (!std::ptr::eq(rules, &raw const world.rules)).then(|| rules.clone()),
     })
 }
 
@@ -706,6 +750,24 @@ fn initial_state(world: &World, base: &Base, costs: &CostYear, setup: &Setup) ->
     state
 }
 
+/// What schemes with a budget paid in the base year: years before it are not on record.
+fn base_spending(law: &Law, base: &Base, c: usize) -> Spent {
+    let light = law.world.light_sales(c, year_index(law.world.base_year));
+    let sold: Vec<(f64, f64)> = base
+        .offers
+        .of(c)
+        .map(|j| {
+            (
+                base.offers.base_share[j] * light,
+                base.prices.producer_price_usd[j],
+            )
+        })
+        .collect();
+    let list = &base.prices.eligibility_usd[base.offers.of(c)];
+    let money = law.money(c, list, &[], &sold);
+    Spent(money.by_rule.by_budget(law.rules))
+}
+
 /// New light vehicles of the base year by powertrain.
 fn base_light(world: &World, base: &Base, t: usize) -> Grid {
     let mut light = Grid::filled(world.countries.len(), POWERTRAINS, 0.0);
@@ -813,7 +875,7 @@ fn country_year(
         .collect();
 
     // Prices and shares under the rules.
-    let asked = standards::asked(world, c, year, year_of.scenario.policy_as_of);
+    let asked = standards::asked(year_of.rules, c, year, year_of.scenario.policy_as_of);
     let constraint = Constraint {
         asked,
         co2_g_per_km: if asked.co2.is_some() {
@@ -838,38 +900,73 @@ fn country_year(
     {
         *cost *= delivered;
     }
-    let wedges = year_of.law().wedges(c, &last.list_price_usd);
-    // From the reference's prices of the year, where nothing changed, the same prices come back to the last bit.
-    let (start_usd, multipliers) = match year_of.reference {
-        Some(reference) => {
-            let of = &reference.countries[c];
-            (of.untilted_price_usd.clone(), of.multipliers)
-        }
-        None => (
-            wedges.prices(&marginal_cost_usd, &last.margin_usd),
-            last.multipliers,
-        ),
-    };
-    let solved = Priced {
-        tastes: &base.tastes,
-        buyers: &base.buyers[c],
-        layout: &base.prices.layout[c],
-        utility: &utility,
-        beside_usd: &price::beside(world, costs, &base.offers, c),
-        wedges: &wedges,
-        marginal_cost_usd: &marginal_cost_usd,
-        start_usd: &start_usd,
+    let law = year_of.law();
+    let reference = year_of.reference.map(|reference| &reference.countries[c]);
+    let beside_usd = price::beside(world, costs, &base.offers, c);
+    let mut budgets = Budgets::default();
+    if !year_of.rules.budgets_of(c).is_empty() {
+        let policy_as_of = year_of.scenario.policy_as_of.map(Date::last_of);
+        budgets.available_usd = year_of.rules.available_usd(year, &last.spent, policy_as_of);
+        budgets.funded = match reference {
+            Some(of) if of.budgets.funded.len() == budgets.available_usd.len() => {
+                of.budgets.funded.clone()
+            }
+            _ => vec![1.0; budgets.available_usd.len()],
+        };
     }
-    .solve(&constraint, multipliers, &mut Scratch::default());
-    let (potential, heavy_new) = match year_of.reference {
-        Some(reference) => {
-            let of = &reference.countries[c];
-            (of.potential, of.heavy_new)
+    let mut multipliers = reference.map_or(last.multipliers, |of| of.multipliers);
+    // From the reference's prices of the year, where nothing changed, the same prices come back to the last bit.
+    let mut start_usd = reference.map(|of| of.untilted_price_usd.clone());
+    let mut rounds = 0;
+    // Money that runs out pays a part of each claim, and what is claimed depends on it.
+    let (wedges, solved, potential, offer_units) = loop {
+        let wedges = law.wedges(c, &last.list_price_usd, &budgets.funded);
+        let start = start_usd
+            .take()
+            .unwrap_or_else(|| wedges.prices(&marginal_cost_usd, &last.margin_usd));
+        let solved = Priced {
+            tastes: &base.tastes,
+            buyers: &base.buyers[c],
+            layout: &base.prices.layout[c],
+            utility: &utility,
+            beside_usd: &beside_usd,
+            wedges: &wedges,
+            marginal_cost_usd: &marginal_cost_usd,
+            start_usd: &start,
         }
-        None => (light_reference / solved.bought, heavy_new),
+        .solve(&constraint, multipliers, &mut Scratch::default());
+        let potential = reference.map_or(light_reference / solved.bought, |of| of.potential);
+        let offer_units: Vec<f64> = solved.share.iter().map(|share| share * potential).collect();
+        if budgets.funded.is_empty() {
+            break (wedges, solved, potential, offer_units);
+        }
+        let sold: Vec<(f64, f64)> = offer_units
+            .iter()
+            .zip(&solved.producer_price_usd)
+            .map(|(units, price)| (*units, *price))
+            .collect();
+        budgets.claims_usd = law
+            .money(c, &last.list_price_usd, &[], &sold)
+            .by_rule
+            .by_budget(year_of.rules);
+        let wanted = rules::funded(&budgets.claims_usd, &budgets.available_usd);
+        let mut pairs = wanted.iter().zip(&budgets.funded);
+        rounds += 1;
+        if rounds == MOST_FUNDINGS || pairs.all(|(new, old)| (new - old).abs() < FUNDING_TOLERANCE)
+        {
+            break (wedges, solved, potential, offer_units);
+        }
+        for (old, new) in budgets.funded.iter_mut().zip(wanted) {
+            *old = f64::midpoint(*old, new);
+        }
+        start_usd = Some(solved.untilted_price_usd);
+        multipliers = solved.multipliers;
     };
+    state.spent = last
+        .spent
+        .after(&budgets.claims_usd, &budgets.available_usd);
+    let heavy_new = reference.map_or(heavy_new, |of| of.heavy_new);
     let light_new = potential * solved.bought;
-    let offer_units: Vec<f64> = solved.share.iter().map(|share| share * potential).collect();
     state.margin_usd = solved
         .producer_price_usd
         .iter()
@@ -933,6 +1030,7 @@ fn country_year(
         demand: solved.shift,
         potential,
         utility,
+        budgets,
         consumer_price_usd: solved.consumer_price_usd,
         untilted_price_usd: solved.untilted_price_usd,
         producer_price_usd: solved.producer_price_usd,
@@ -943,6 +1041,7 @@ fn country_year(
         residual: solved.residual,
         multipliers: solved.multipliers,
         chargers: state.chargers,
+        seconds: 0.0,
     };
     state.list_price_usd = result.list_price_usd();
     (result, state)

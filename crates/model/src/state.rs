@@ -3,6 +3,7 @@
 use crate::calibrate::Base;
 use crate::cohorts::AGES;
 use crate::ids::{Grid, POWERTRAINS, YEARS};
+use crate::rules::Spent;
 use crate::step::energy::FleetEnergy;
 use crate::step::industry::IndustryState;
 use crate::step::standards::Multipliers;
@@ -38,6 +39,8 @@ pub struct CountryState {
     pub list_price_usd: Vec<f64>,
     /// Multipliers of rules, likewise.
     pub multipliers: Multipliers,
+    /// What the budgets of the country's schemes have paid.
+    pub spent: Spent,
     /// Energy of the year, which next year's biofuel supply is measured against; none before it is known.
     pub energy: Option<FleetEnergy>,
 }
@@ -74,6 +77,7 @@ impl CountryState {
                 .collect(),
             list_price_usd: base.prices.list_price_usd[base.offers.of(c)].to_vec(),
             multipliers: Multipliers::default(),
+            spent: Spent::default(),
             energy: None,
         }
     }

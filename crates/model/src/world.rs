@@ -61,40 +61,6 @@ pub struct Incentive {
     pub rule: String,
 }
 
-/// What a standard asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StandardKind {
-    /// Least share of plug-in or zero-emission vehicles.
-    SalesMandate,
-    /// Highest mean test CO2 of new vehicles.
-    Co2Standard,
-    /// No vehicles with combustion engines from this year on.
-    CombustionBan,
-    /// A declared aim that binds nobody; shown, never imposed.
-    Goal,
-}
-
-/// One year's point of a standard; between points the value is interpolated.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standard {
-    /// Position of the country.
-    pub country: usize,
-    /// What is asked.
-    pub kind: StandardKind,
-    /// True where plug-in hybrids count as fulfilling.
-    pub counts_plug_in_hybrids: bool,
-    /// Year from which the value holds.
-    pub year: i32,
-    /// Share (0-1) or g CO2/km.
-    pub value: f64,
-    /// Fine: USD 2023 per vehicle short (mandate) or per g/km and vehicle (CO2 standard).
-    pub fine_usd: f64,
-    /// Announced in this year.
-    pub announced: i32,
-    /// Name of the rule.
-    pub rule: String,
-}
-
 /// Segment and powertrain characteristics of a new vehicle of the base year.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Technology {
@@ -231,8 +197,6 @@ pub struct World {
     pub recorded_price_usd: Vec<f64>,
     /// Purchase incentives.
     pub incentives: Vec<Incentive>,
-    /// Standards, sorted by country, rule and year.
-    pub standards: Vec<Standard>,
     /// Taxes on a new vehicle as a share of the price before tax, by country and powertrain.
     pub tax_rate: Grid,
     /// Tariff on imports, by country and origin.

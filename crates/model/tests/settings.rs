@@ -86,9 +86,9 @@ fn numbers(set: Vec<(String, Setting)>) -> Vec<Reals> {
         outcome: &outcome,
     };
     let mut numbers = Vec::new();
-    // Only standards that bind, levers that are there, sites that build and flows of some size have rows in these.
+    // Only standards that bind, levers and budgets that are there, sites that build and flows of some size have rows in these.
     let tables = results.tables();
-    let changing = ["shadow_prices", "fiscal", "production", "trade"];
+    let changing = ["shadow_prices", "fiscal", "budgets", "production", "trade"];
     for table in tables
         .iter()
         .filter(|table| !changing.contains(&table.name))

@@ -133,7 +133,7 @@ fn find(
     let markets = conduct::markets(world, base, &costs);
     let outcome = run::run(world, base, scenario)?;
     let bar = term::bar(common.quiet, 1 + outcome.years.len() as u64, "conditions");
-    let conditions = conduct::conditions(world, base, scenario, &outcome, &|| bar.inc(1))?;
+    let conditions = conduct::conditions(world, base, scenario, &outcome, &|| bar.inc(1));
     bar.finish_and_clear();
     Ok(Found {
         landmarks: conduct::landmarks(

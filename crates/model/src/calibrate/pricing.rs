@@ -182,7 +182,7 @@ fn country_prices(
             }
         })
         .collect();
-    let wedges = law.wedges(c, &list);
+    let wedges = law.wedges(c, &list, &[]);
     let Wedges {
         ad_valorem,
         specific_usd,

@@ -5,13 +5,12 @@ use rayon::prelude::*;
 
 use super::{Settled, with_base_market, with_year_market};
 use crate::calibrate::Base;
-use crate::ids::year_index;
-use crate::run::{Outcome, RunError, rules_of};
+use crate::law::Laws;
+use crate::run::Outcome;
 use crate::scenario::Scenario;
-use crate::step::cost;
 use crate::step::market::NODES;
 use crate::step::price::TOLERANCE;
-use crate::step::wedge::{Built, Ceiling, Law};
+use crate::step::wedge::Ceiling;
 use crate::tables::{LongTable, Table};
 use crate::world::World;
 
@@ -53,36 +52,23 @@ impl Conditions {
 }
 
 /// Tests every country in the base year and in each projected year; `progress` is told after each year.
-///
-/// # Errors
-/// If the scenario's rules cannot stand beside the pack's.
 pub fn conditions(
     world: &World,
     base: &Base,
     scenario: &Scenario,
     outcome: &Outcome,
     progress: &(dyn Fn() + Sync),
-) -> Result<Vec<Conditions>, RunError> {
-    let rules = rules_of(world, scenario)?;
-    let base_costs = cost::history(world, year_index(world.base_year));
-    let of_base = Law {
-        world,
-        rules: &world.rules,
-        policy_as_of: None,
-        parameters: &world.parameters,
-        costs: &base_costs,
-        offers: &base.offers,
-        sourcing: &base.sourcing,
-        built: &base.built,
-    };
+) -> Vec<Conditions> {
+    let laws = Laws::new(world, base, scenario, outcome);
     let countries = 0..world.countries.len();
     let mut all: Vec<Conditions> = countries
         .clone()
         .into_par_iter()
         .map(|c| {
-            let list = &base.prices.eligibility_usd[base.offers.of(c)];
-            let ceilings = of_base.ceilings_below(c, list);
-            let tested = with_base_market(world, base, &base_costs, c, |market| {
+            let ceilings = laws
+                .of(None)
+                .ceilings_below(c, &laws.list_price_usd(c, None));
+            let tested = with_base_market(world, base, laws.base_costs(), c, |market| {
                 test(market, &ceilings)
             });
             Conditions {
@@ -94,23 +80,9 @@ pub fn conditions(
         .collect();
     progress();
     for (t, year) in outcome.years.iter().enumerate() {
-        // Rules look at where offers were built the year before.
-        let before = t.checked_sub(1).map(|before| &outcome.years[before]);
-        let built = before.map(|year| Built::new(&base.sourcing, &year.sourced.shares));
-        let law = Law {
-            built: built.as_ref().unwrap_or(&base.built),
-            rules: &rules,
-            policy_as_of: scenario.policy_as_of,
-            parameters: &outcome.parameters,
-            costs: &year.costs,
-            ..of_base
-        };
+        let law = laws.of(Some(t));
         all.par_extend(countries.clone().into_par_iter().map(|c| {
-            let list: Vec<f64> = before.map_or_else(
-                || base.prices.list_price_usd[base.offers.of(c)].to_vec(),
-                |year| year.countries[c].list_price_usd(),
-            );
-            let ceilings = law.ceilings_below(c, &list);
+            let ceilings = law.ceilings_below(c, &laws.list_price_usd(c, Some(t)));
             let tested = with_year_market(world, base, year, c, |market| test(market, &ceilings));
             Conditions {
                 country: c,
@@ -121,7 +93,7 @@ pub fn conditions(
         }));
         progress();
     }
-    Ok(all)
+    all
 }
 
 fn test(settled: &Settled, ceilings: &[Ceiling]) -> Conditions {

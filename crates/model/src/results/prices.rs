@@ -73,6 +73,11 @@ impl Results<'_> {
                 self.iso3(),
                 codes(&mut Segment::ALL.iter().map(|s| s.code())),
                 codes(&mut Powertrain::ALL.iter().map(|f| f.code())),
+                self.world
+                    .makers
+                    .iter()
+                    .map(|maker| maker.code.clone())
+                    .collect(),
                 codes(&mut Origin::ALL.iter().map(|o| o.code())),
             ],
             6,
@@ -82,9 +87,10 @@ impl Results<'_> {
             for (calendar, year) in self.years_shown() {
                 let of = self.offers_in(c, year);
                 for (k, j) in offers.of(c).enumerate() {
-                    let (s, f, o) = (
+                    let (s, f, m, o) = (
                         offers.segment[j] as usize,
                         offers.powertrain[j] as usize,
+                        offers.maker[j] as usize,
                         offers.origin[j] as usize,
                     );
                     let producer = of.producer_price_usd[k];
@@ -97,7 +103,7 @@ impl Results<'_> {
                         -of.wedges.specific_usd[k],
                         tariff,
                     ];
-                    rows.push(&[c, s, f, o], calendar, &values);
+                    rows.push(&[c, s, f, m, o], calendar, &values);
                 }
             }
         }
@@ -115,6 +121,7 @@ impl Results<'_> {
                     "",
                     "maker; an origin where makers are not told apart",
                 ),
+                (Word(4), "origin", "", "origin of the maker"),
                 (
                     Real(0),
                     "consumer_price",

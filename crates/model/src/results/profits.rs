@@ -8,7 +8,7 @@ use crate::tables::{LongTable, Table};
 impl Results<'_> {
     /// Tables of money: `fiscal` and `profits`.
     pub fn money(&self) -> Vec<Table> {
-        vec![self.fiscal(), self.profits()]
+        vec![self.fiscal(&self.country_money()), self.profits()]
     }
 
     /// Profit of makers by market: units times the margin of the producer price over marginal cost.

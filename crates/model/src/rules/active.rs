@@ -217,8 +217,13 @@ impl ActiveRules<'_> {
 
     /// The parts of the wedge, merged by rule, in order of position.
     pub fn parts(&self, offer: &OfferTraits, funded: &[f64]) -> Vec<Part> {
+        self.wedge_and_parts(offer, funded).1
+    }
+
+    /// The wedge and its parts.
+    pub fn wedge_and_parts(&self, offer: &OfferTraits, funded: &[f64]) -> (Wedge, Vec<Part>) {
         let mut parts: Vec<Part> = Vec::new();
-        self.visit(offer, funded, |part| {
+        let wedge = self.visit(offer, funded, |part| {
             match parts.iter_mut().find(|known| known.rule == part.rule) {
                 Some(known) => {
                     known.ad_valorem += part.ad_valorem;
@@ -228,7 +233,7 @@ impl ActiveRules<'_> {
             }
         });
         parts.sort_by_key(|part| part.rule);
-        parts
+        (wedge, parts)
     }
 
     /// Duty and additional duties on a vehicle built in one country, as a share of the producer's price.

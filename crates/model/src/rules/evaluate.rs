@@ -48,6 +48,14 @@ impl<'r> Evaluation<'_, 'r> {
         })
     }
 
+    /// What the budget of a rule pays of it.
+    fn paid(&self, rule: &Compiled) -> f64 {
+        rule.budget
+            .and_then(|budget| self.funded.get(budget))
+            .copied()
+            .unwrap_or(1.0)
+    }
+
     /// Producer's price behind last year's list price (with taxes, before sums a vehicle), for caps and floors in money.
     pub fn producer_price(&self) -> f64 {
         let (line, _) = self.run(f64::NAN, &mut |_| {});
@@ -200,7 +208,7 @@ impl<'r> Evaluation<'_, 'r> {
         let points: f64 = self
             .applying(tax)
             .filter(|rule| rule.rule.unit == Unit::Points)
-            .map(|rule| rule.value)
+            .map(|rule| rule.value * self.paid(rule))
             .sum();
         let total = (rate + points).max(0.0);
         // Reliefs that would make the tax negative are worth no more than the tax.
@@ -228,7 +236,7 @@ impl<'r> Evaluation<'_, 'r> {
             .applying(tax)
             .filter(|rule| rule.rule.unit == Unit::Points)
         {
-            let line = base.times(rule.value * scale);
+            let line = base.times(rule.value * self.paid(rule) * scale);
             let cap = rule.rule.cap_usd;
             charge(
                 rule,
@@ -314,16 +322,11 @@ impl<'r> Evaluation<'_, 'r> {
             if self.period.rules.iter().any(greater) {
                 continue;
             }
-            let paid = rule
-                .budget
-                .and_then(|budget| self.funded.get(budget))
-                .copied()
-                .unwrap_or(1.0);
             charge(
                 rule,
                 Line {
                     k: 0.0,
-                    s: -rule.value * paid,
+                    s: -rule.value * self.paid(rule),
                 },
             );
         }

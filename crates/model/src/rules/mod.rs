@@ -202,6 +202,18 @@ impl Rules {
             .map(|&position| (position as usize, &self.list[position as usize]))
     }
 
+    /// Positions of budgets from which rules of a country are paid.
+    pub fn budgets_of(&self, country: usize) -> Vec<usize> {
+        let mut found: Vec<usize> = self
+            .of(country)
+            .filter(|(_, rule)| rule.instrument != Instrument::Budget && rule.reason.is_none())
+            .filter_map(|(_, rule)| self.budgets.binary_search(&rule.budget).ok())
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Has the maker signed the scheme by some day of a year, as far as is known by `policy_as_of`?
     pub fn signed(
         &self,

@@ -47,6 +47,17 @@ impl Ledger {
         }
     }
 
+    /// What the rules of each budget paid or let go, USD 2023, by position in [`Rules::budgets`].
+    pub fn by_budget(&self, rules: &Rules) -> Vec<f64> {
+        let mut sums = vec![0.0; rules.budgets.len()];
+        for (rule, money) in rules.list.iter().zip(&self.0) {
+            if let Ok(budget) = rules.budgets.binary_search(&rule.budget) {
+                sums[budget] += money.outlays_usd + money.foregone_usd;
+            }
+        }
+        sums
+    }
+
     /// Sums by payer, in order of name.
     pub fn by_payer<'r>(&self, rules: &'r Rules) -> Vec<(&'r str, Money)> {
         let mut sums: Vec<(&str, Money)> = Vec::new();

@@ -9,7 +9,7 @@ use kyoso_demand::classes::{ClassMarket, Scratch, Shares, Size, Weights};
 
 use super::market::CLASSES;
 use crate::ids::{POWERTRAINS, Powertrain};
-use crate::world::{Standard, StandardKind, World};
+use crate::rules::{Date, Kind, Rules};
 
 /// What the rules of a country ask in a year.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,58 +33,28 @@ pub struct Multipliers {
     pub scarcity_usd: f64,
 }
 
-/// Reads the rules of a country for a year; values between the points of a rule are interpolated.
-pub fn asked(world: &World, country: usize, year: i32, policy_as_of: Option<i32>) -> Asked {
-    // Standards are sorted by country.
-    let first = world
-        .standards
-        .partition_point(|rule| rule.country < country);
-    let rules: Vec<&Standard> = world.standards[first..]
-        .iter()
-        .take_while(|rule| rule.country == country)
-        .filter(|rule| policy_as_of.is_none_or(|as_of| rule.announced <= as_of))
-        .collect();
+/// A fine that nothing else bounds, in dollars: per g/km and vehicle, and per vehicle.
+const HIGHEST_FINE: (f64, f64) = (2.0e3, 2.0e5);
+
+/// What the rules of a country ask in a year.
+pub fn asked(rules: &Rules, country: usize, year: i32, policy_as_of: Option<i32>) -> Asked {
     let mut asked = Asked::default();
-    let mut start = 0;
-    while start < rules.len() {
-        let same =
-            |rule: &&&Standard| rule.rule == rules[start].rule && rule.kind == rules[start].kind;
-        let end = start + rules[start..].iter().take_while(same).count();
-        if let Some(value) = value_in(&rules[start..end], year) {
-            let rule = rules[start];
-            match rule.kind {
-                // The stricter of two rules in force binds.
-                StandardKind::Co2Standard if asked.co2.is_none_or(|(other, _)| value < other) => {
-                    asked.co2 = Some((value, rule.fine_usd));
-                }
-                StandardKind::SalesMandate
-                    if asked.mandate.is_none_or(|(other, _, _)| value > other) =>
-                {
-                    asked.mandate = Some((value, rule.fine_usd, rule.counts_plug_in_hybrids));
-                }
-                StandardKind::CombustionBan if value > 0.0 => {
-                    asked.ban = Some(rule.counts_plug_in_hybrids);
-                }
-                _ => {}
+    let plug_in_hybrids = 1 << Powertrain::PlugInHybrid.index();
+    for of in rules.constraints(country, year, policy_as_of.map(Date::last_of)) {
+        match of.kind {
+            Kind::Co2Standard => asked.co2 = Some((of.target, of.fine_usd.min(HIGHEST_FINE.0))),
+            Kind::SalesMandate => {
+                let counted = of.powertrains & plug_in_hybrids != 0;
+                asked.mandate = Some((of.target, of.fine_usd.min(HIGHEST_FINE.1), counted));
             }
+            Kind::CombustionBan if of.target > 0.0 => {
+                asked.ban = Some(of.powertrains & plug_in_hybrids != 0);
+            }
+            // Duty quotas are part of the wedge.
+            Kind::CombustionBan | Kind::Quota => {}
         }
-        start = end;
     }
     asked
-}
-
-/// Value of a rule in a year: none before its first point, the last after its last.
-fn value_in(points: &[&Standard], year: i32) -> Option<f64> {
-    let after = points.partition_point(|point| point.year <= year);
-    let before = points.get(after.checked_sub(1)?)?;
-    Some(match points.get(after) {
-        Some(next) if before.kind != StandardKind::CombustionBan => {
-            before.value
-                + (next.value - before.value) * f64::from(year - before.year)
-                    / f64::from(next.year - before.year)
-        }
-        _ => before.value,
-    })
 }
 
 /// Tilt of each class in dollars: what a standard's multiplier adds to its cost; infinite takes it away.

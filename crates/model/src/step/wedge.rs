@@ -7,7 +7,7 @@ use crate::calibrate::mix::Offers;
 use crate::calibrate::sourcing::SourcingBase;
 use crate::ids::{Carrier, Origin, POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
 use crate::parameters::Parameters;
-use crate::rules::{ActiveRules, Date, OfferTraits, Rules, Wedge};
+use crate::rules::{ActiveRules, Date, Ledger, Money, OfferTraits, Rules, Wedge};
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};
 use crate::step::market::{CLASSES, class_of};
@@ -186,14 +186,15 @@ impl<'a> Law<'a> {
         }
     }
 
-    /// Wedges of a country's offers; `list_price_usd` are last year's prices with taxes and before support.
-    pub fn wedges(&self, c: usize, list_price_usd: &[f64]) -> Wedges {
+    /// Wedges of a country's offers; `list_price_usd` are last year's prices with taxes and before support, `funded` is the share of
+    /// each budget's claims that is paid (an empty list pays all).
+    pub fn wedges(&self, c: usize, list_price_usd: &[f64], funded: &[f64]) -> Wedges {
         let active = self.active(c);
         let classes = self.class_traits(c);
         let mut wedges = Wedges::default();
         for (j, list) in self.offers.of(c).zip(list_price_usd) {
             let traits = self.traits(&classes, j, *list);
-            let wedge = active.wedge(&traits, &[]);
+            let wedge = active.wedge(&traits, funded);
             wedges.duty.push(wedge.duty);
             wedges
                 .ad_valorem
@@ -208,6 +209,40 @@ impl<'a> Law<'a> {
                 .push(ruled - self.costs.added_support_usd[(c, f)]);
         }
         wedges
+    }
+
+    /// What passes between buyers, makers and treasuries on a country's offers: `sold` gives units and producer prices by offer.
+    pub fn money(
+        &self,
+        c: usize,
+        list_price_usd: &[f64],
+        funded: &[f64],
+        sold: &[(f64, f64)],
+    ) -> CountryMoney {
+        let active = self.active(c);
+        let classes = self.class_traits(c);
+        let mut money = CountryMoney {
+            by_rule: Ledger::new(self.rules),
+            set_usd: [0.0; POWERTRAINS],
+            added_usd: 0.0,
+            proof_usd: 0.0,
+        };
+        let offers = self.offers.of(c).zip(list_price_usd).zip(sold);
+        for ((j, list), &(units, producer_price_usd)) in offers {
+            let f = self.offers.powertrain[j] as usize;
+            let (wedge, mut parts) =
+                active.wedge_and_parts(&self.traits(&classes, j, *list), funded);
+            if let Some(usd) = self.costs.set_support_usd(c, f) {
+                parts.iter_mut().for_each(|part| part.specific_usd = 0.0);
+                money.set_usd[f] += units * usd;
+            }
+            // Duties are charged on a price that holds the cost of proof.
+            let charged = producer_price_usd / (1.0 - wedge.compliance);
+            money.by_rule.book(&parts, charged, units);
+            money.added_usd += units * self.costs.added_support_usd[(c, f)];
+            money.proof_usd += units * wedge.compliance * charged;
+        }
+        money
     }
 
     /// Price ceilings within reach below the list prices of a country's offers.
@@ -237,6 +272,27 @@ impl<'a> Law<'a> {
                 })
             })
             .collect()
+    }
+}
+
+/// Money of a country's new vehicles in a year.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CountryMoney {
+    /// By rule.
+    pub by_rule: Ledger,
+    /// Support that a scenario sets in place of the rules', by powertrain, USD 2023.
+    pub set_usd: [f64; POWERTRAINS],
+    /// Support that levers add, USD 2023.
+    pub added_usd: f64,
+    /// What proof of origin costs makers, USD 2023.
+    pub proof_usd: f64,
+}
+
+impl CountryMoney {
+    /// What stands between buyers and makers, USD 2023.
+    pub fn total_usd(&self) -> f64 {
+        let ruled: f64 = self.by_rule.0.iter().map(Money::net_usd).sum();
+        ruled + self.proof_usd - self.added_usd - self.set_usd.iter().sum::<f64>()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Record to dense arrays: reads each table once and hands the gaps to `fill`.
 
 use super::{
-    Anchor, Country, FuelFactors, Incentive, MakingFactors, Standard, StandardKind, Technology,
-    World, brands, fill, industry, makers, resources,
+    Anchor, Country, FuelFactors, Incentive, MakingFactors, Technology, World, brands, fill,
+    industry, makers, resources,
 };
 use crate::ids::{
     DRIVERS, Drivers, FIRST_YEAR, Grid, Group, LAST_YEAR, ORIGINS, Origin, POWERTRAINS, Powertrain,
@@ -316,7 +316,6 @@ pub fn assemble(record: &Record, base_year: i32) -> Result<World, Problems> {
         recorded_price_usd: recorded_prices(record, &places),
         rules,
         incentives: incentives(record, &places),
-        standards: standards(record, &places),
         tax_rate: tax_rates(record, &places, base_year),
         tariff: tariffs(record, &places),
         making: making(record),
@@ -960,42 +959,6 @@ fn incentives(record: &Record, places: &Places) -> Vec<Incentive> {
             &b.rule,
         ))
     });
-    found
-}
-
-fn standards(record: &Record, places: &Places) -> Vec<Standard> {
-    let table = record.table("standards");
-    let (iso3, instrument, scope, rule) = (
-        table.text("iso3"),
-        table.text("instrument"),
-        table.text("powertrain_scope"),
-        table.text("rule"),
-    );
-    let (year, announced) = (table.integer("year"), table.integer("known_from"));
-    let (value, fine) = (table.real("value"), table.real("fine_usd"));
-    let mut found = Vec::new();
-    for row in 0..table.rows() {
-        let kind = match instrument.get(row) {
-            "sales_mandate" => StandardKind::SalesMandate,
-            "co2_standard" => StandardKind::Co2Standard,
-            "ice_ban" => StandardKind::CombustionBan,
-            _ => StandardKind::Goal,
-        };
-        for country in places.members(iso3.get(row)) {
-            found.push(Standard {
-                country,
-                kind,
-                counts_plug_in_hybrids: scope.get(row).contains("PHEV")
-                    || scope.get(row).contains("plug"),
-                year: year[row],
-                value: value[row],
-                fine_usd: fine[row],
-                announced: announced[row],
-                rule: rule.get(row).to_owned(),
-            });
-        }
-    }
-    found.sort_by(|a, b| (a.country, &a.rule, a.year).cmp(&(b.country, &b.rule, b.year)));
     found
 }
 
