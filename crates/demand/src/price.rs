@@ -11,6 +11,7 @@
 //! bounds or notches the profits of other local optima are compared.
 
 mod game;
+mod kept;
 mod pass;
 mod priced;
 

@@ -33,17 +33,31 @@ thread_local! {
 impl Lanes {
     /// Tiles of zeros.
     pub fn zeros(tiles: usize) -> Self {
-        let mut memory = FREE
-            .with(|free| free.borrow_mut().pop())
-            .unwrap_or_default();
-        memory.clear();
+        let mut lanes = Self::unwritten(tiles);
+        lanes.fill(ZERO);
+        lanes
+    }
+
+    /// Tiles with whatever numbers were in the memory, for those who write them all; of the blocks kept the smallest that will do.
+    pub fn unwritten(tiles: usize) -> Self {
+        let mut memory = FREE.with(|free| {
+            let mut free = free.borrow_mut();
+            let fits = |i: &usize| free[*i].capacity() >= tiles;
+            let best = (0..free.len())
+                .filter(fits)
+                .min_by_key(|i| free[*i].capacity());
+            match best.or_else(|| (0..free.len()).max_by_key(|i| free[*i].capacity())) {
+                Some(i) => free.swap_remove(i),
+                None => Vec::new(),
+            }
+        });
         memory.resize(tiles, ZERO);
         Self(memory)
     }
 
     /// Other tiles of the same count, each a function of its place.
     pub fn from_fn(tiles: usize, mut f: impl FnMut(usize) -> Lane) -> Self {
-        let mut lanes = Self::zeros(tiles);
+        let mut lanes = Self::unwritten(tiles);
         lanes
             .iter_mut()
             .enumerate()
@@ -88,7 +102,7 @@ pub(crate) const HALF: Half = [0.0; LANES / 2];
 /// Keeps a loop over products as it is: left alone, the compiler turns it into vectors across products, whose numbers it then has to
 /// gather from memory one by one, at five times the cost.
 #[inline(always)]
-fn keep_loop() {
+pub(crate) fn keep_loop() {
     std::hint::black_box(());
 }
 

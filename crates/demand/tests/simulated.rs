@@ -249,6 +249,51 @@ fn random_coefficients_on_the_logarithm_of_the_price() {
     check("curved");
 }
 
+/// Prices move with exponentials kept and multiplied; at the end everything must be as if taken anew there, with one price slope an agent
+/// and with slopes that differ by product, from near and from far.
+#[test]
+fn shares_at_the_end_of_the_search_are_those_taken_anew() {
+    for price in ["prices", "prices*x"] {
+        let mut names = Names::default();
+        names.nest = "none".to_owned();
+        let specification = Specification {
+            linear: terms(&["1", "prices", "x"]),
+            random: terms(&["1", price, "x"]),
+            names,
+            ..Specification::default()
+        };
+        let products = reference_columns("sim_products.csv");
+        let agents = reference_columns("sim_agents.csv");
+        let problem = Problem::new(specification, &products, Some(&agents)).unwrap();
+        let start = Parameters {
+            sigma: Matrix::diagonal(&[0.5, 0.3, 0.4]),
+            beta: vec![Some(1.0), Some(-2.0), Some(1.0)],
+            ..Parameters::default()
+        };
+        let (delta, _) = problem.invert(&start, &Inversion::default()).unwrap();
+        let mut economy = Economy::new(&problem, start, delta, Vec::new()).unwrap();
+        economy.costs = economy.implied_costs(&Counterfactual::default());
+        let mut change = Counterfactual {
+            costs: economy.costs.iter().map(|c| 1.1 * c).collect(),
+            present: vec![true; problem.products()],
+            ..Counterfactual::default()
+        };
+        change.present[1] = false;
+        let near = economy.equilibrium(&change, &Pricing::default()).unwrap();
+        assert!(near.verdicts.iter().all(Verdict::is_equilibrium), "{price}");
+        assert_eq!(near.shares[1], 0.0);
+        // Without the product: a price at which nobody buys it.
+        let mut prices = near.prices.clone();
+        prices[1] = 1e5;
+        worst(price, &near.shares, &economy.shares_at(&prices), 2e-15);
+        let far: Vec<f64> = problem.prices().iter().map(|p| 6.0 * p).collect();
+        let back = economy
+            .equilibrium_from(&far, &change, &Pricing::default())
+            .unwrap();
+        worst(price, &back.shares, &near.shares, 1e-12);
+    }
+}
+
 #[test]
 fn instruments_from_characteristics() {
     let r = &reference("sim.json")["instruments"];

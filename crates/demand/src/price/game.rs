@@ -1,5 +1,6 @@
 //! The makers' game in one market: fixed point, Newton, second-order conditions, other local optima.
 
+use super::kept::Kept;
 use super::pass::{Pass, Sums};
 use super::{Notch, PricedMarket, Pricing, Terms, Verdict};
 use crate::accelerate::Anderson;
@@ -23,6 +24,8 @@ pub(crate) struct Game<'a> {
     below: Vec<bool>,
     bounded: bool,
     evaluations: usize,
+    /// Exponentials of a market without nests.
+    kept: Option<Kept>,
     scratch: Vec<[Half; 3]>,
     last: Last,
 }
@@ -81,6 +84,7 @@ impl<'a> Game<'a> {
             below: vec![false; n],
             notch,
             evaluations: 0,
+            kept: (!market.view.nested()).then(|| Kept::new(market)),
             scratch: vec![[HALF; 3]; n],
             last: Last::default(),
             market,
@@ -119,27 +123,14 @@ impl<'a> Game<'a> {
     }
 
     fn sums(&mut self, prices: &[f64], margins: &[f64]) -> Sums {
-        let curved = self.market.at(prices);
-        let moved: Vec<f64> = if curved.is_some() {
-            Vec::new()
-        } else {
-            prices
-                .iter()
-                .zip(&self.market.base_prices)
-                .map(|(p, b)| p - b)
-                .collect()
-        };
-        let (u, alpha): (&[Lane], &[Lane]) = match &curved {
-            Some((u, alpha)) => (u, alpha),
-            None => (&self.market.base, &self.market.alpha),
-        };
         self.evaluations += 1;
+        if let Some(kept) = &mut self.kept {
+            return kept.sums(self.market, prices, &self.present, self.ownership, margins);
+        }
         self.scratch.fill([HALF; 3]);
         self.market.view.level.run(Pass {
             market: self.market,
-            u,
-            alpha,
-            moved: &moved,
+            made: &self.market.at(prices),
             present: &self.present,
             ownership: self.ownership,
             cells: &self.cells,

@@ -1,8 +1,8 @@
-//! One pass over the agents of a market: all that the fixed point and the condition need at given prices.
+//! One pass over the agents of a market with nests: all that the fixed point and the condition need at given prices.
 
 use super::PricedMarket;
-use super::priced::ABSENT;
-use crate::simd::{self, Half, Kernel, LANES, Lane, ZERO, add_scaled, fma, fold, fold_product};
+use super::priced::{ABSENT, Utility, utility};
+use crate::simd::{self, Half, Kernel, LANES, ZERO, add_scaled, fma, fold, fold_product};
 use crate::supply::{Cells, Ownership};
 
 /// The sums of one pass over agents.
@@ -17,10 +17,7 @@ pub(super) struct Sums {
 
 pub(super) struct Pass<'a> {
     pub(super) market: &'a PricedMarket<'a>,
-    pub(super) u: &'a [Lane],
-    pub(super) alpha: &'a [Lane],
-    /// `p - base price`; empty when `u` is at the prices.
-    pub(super) moved: &'a [f64],
+    pub(super) made: &'a Utility,
     pub(super) present: &'a [bool],
     pub(super) ownership: &'a Ownership,
     pub(super) cells: &'a Cells,
@@ -35,10 +32,8 @@ impl Kernel for Pass<'_> {
         let view = &self.market.view;
         let n = view.products();
         let nests = self.market.nest_lambda.len();
-        if nests == 0 {
-            self.plain::<FMA>();
-            return;
-        }
+        let (made, k2) = (self.made, view.k2);
+        let slopes = made.slopes.as_ref().unwrap_or(&self.market.slopes);
         let rows = self.ownership.rows();
         let mut e = vec![ZERO; n];
         let mut total = vec![ZERO; rows];
@@ -47,10 +42,14 @@ impl Kernel for Pass<'_> {
         let mut d = vec![ZERO; nests];
         for t in 0..view.tiles() {
             let w = &view.weights[t];
-            let (u, alpha) = (&self.u[t * n..(t + 1) * n], &self.alpha[t * n..(t + 1) * n]);
+            let tastes = &self.market.tastes[t * k2..(t + 1) * k2];
             top.fill([f64::NEG_INFINITY; LANES]);
             for j in 0..n {
-                self.utility::<FMA>(j, &u[j], &alpha[j], &mut e[j]);
+                e[j] = if self.present[j] {
+                    utility::<FMA>(made.delta[j], &made.x2[j * k2..(j + 1) * k2], tastes)
+                } else {
+                    [ABSENT; LANES]
+                };
                 let top = &mut top[view.nest[j] as usize];
                 for l in 0..LANES {
                     top[l] = if e[j][l] > top[l] { e[j][l] } else { top[l] };
@@ -119,100 +118,16 @@ impl Kernel for Pass<'_> {
                 let total = &total[self.ownership.row[j] as usize];
                 let lambda = self.market.lambda[j];
                 let within = &within[self.cells.of[j] as usize];
+                let alpha = slopes.of(t, j, n);
                 let (mut a, mut both) = (ZERO, ZERO);
                 for l in 0..LANES {
-                    a[l] = w[l] * alpha[j][l] * e[j][l];
+                    a[l] = w[l] * alpha[l] * e[j][l];
                     both[l] = fma::<FMA>(within[l], (1.0 - lambda) / lambda, total[l]);
                 }
                 let out = &mut self.out[j];
                 fold_product::<FMA>(&mut out[0], w, &e[j]);
                 fold(&mut out[1], &a);
                 fold_product::<FMA>(&mut out[2], &a, &both);
-            }
-        }
-    }
-}
-
-impl Pass<'_> {
-    /// Utility of a product at the prices.
-    #[inline(always)]
-    fn utility<const FMA: bool>(&self, j: usize, u: &Lane, alpha: &Lane, out: &mut Lane) {
-        *out = *u;
-        if !self.moved.is_empty() {
-            add_scaled::<FMA>(out, alpha, self.moved[j]);
-        }
-        if !self.present[j] {
-            *out = [ABSENT; LANES];
-        }
-    }
-
-    /// Without nests: probabilities stay exponentials, and what divides them goes into the weights.
-    #[inline(always)]
-    fn plain<const FMA: bool>(self) {
-        let view = &self.market.view;
-        let n = view.products();
-        let rows = self.ownership.rows();
-        let mut e = vec![ZERO; n];
-        let mut total = vec![ZERO; rows];
-        // What a maker gains from each of its products, maker by maker.
-        let owned: Vec<Vec<(usize, f64)>> = (0..rows)
-            .map(|row| {
-                let members = self.ownership.members(row);
-                members
-                    .map(|(k, share)| (k, share * self.margins[k]))
-                    .collect()
-            })
-            .collect();
-        for (t, w) in view.weights.iter().enumerate() {
-            let (u, alpha) = (&self.u[t * n..(t + 1) * n], &self.alpha[t * n..(t + 1) * n]);
-            let mut top = ZERO;
-            for (j, e) in e.iter_mut().enumerate() {
-                self.utility::<FMA>(j, &u[j], &alpha[j], e);
-                for l in 0..LANES {
-                    top[l] = if e[l] > top[l] { e[l] } else { top[l] };
-                }
-            }
-            let mut shift = ZERO;
-            for l in 0..LANES {
-                shift[l] = -top[l];
-            }
-            let mut sum = simd::exp::<FMA>(&shift);
-            for e in &mut e {
-                for l in 0..LANES {
-                    e[l] += shift[l];
-                }
-                *e = simd::exp::<FMA>(e);
-                for l in 0..LANES {
-                    sum[l] += e[l];
-                }
-            }
-            let (mut inverse, mut weight) = (ZERO, ZERO);
-            for l in 0..LANES {
-                inverse[l] = 1.0 / sum[l];
-                weight[l] = w[l] * inverse[l];
-            }
-            for (total, owned) in total.iter_mut().zip(&owned) {
-                let mut sum = ZERO;
-                for (k, value) in owned {
-                    add_scaled::<FMA>(&mut sum, &e[*k], *value);
-                }
-                for l in 0..LANES {
-                    total[l] = sum[l] * inverse[l];
-                }
-            }
-            for ((out, row), (e, alpha)) in self
-                .out
-                .iter_mut()
-                .zip(&self.ownership.row)
-                .zip(e.iter().zip(alpha))
-            {
-                let mut a = ZERO;
-                for l in 0..LANES {
-                    a[l] = weight[l] * e[l] * alpha[l];
-                }
-                fold_product::<FMA>(&mut out[0], &weight, e);
-                fold(&mut out[1], &a);
-                fold_product::<FMA>(&mut out[2], &a, &total[*row as usize]);
             }
         }
     }
