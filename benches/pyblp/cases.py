@@ -9,13 +9,15 @@ import pyblp
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 pyblp.options.verbose = False
 
-# Simulated cases: markets, products, nodes, makers.
+MILD = np.diag([0.8, 0.4, 0.6])
+# Simulated cases: markets, products, nodes, makers, spread of tastes. In the last, tastes for the price differ so much that the plain
+# fixed point contracts slowly.
 SIMULATED = {
-    "20x100": (20, 20, 100, 5),
-    "50x500": (10, 50, 500, 5),
-    "200x1000": (3, 200, 1000, 10),
+    "20x100": (20, 20, 100, 5, MILD),
+    "50x500": (10, 50, 500, 5, MILD),
+    "200x1000": (3, 200, 1000, 10, MILD),
+    "50x500-strong": (10, 50, 500, 5, np.diag([2.5, 0.9, 2.0])),
 }
-TRUE_SIGMA = np.diag([0.8, 0.4, 0.6])
 TRUE_BETA = [1.0, -3.0, 1.5]
 TRUE_GAMMA = [1.0, 0.4, 0.3]
 
@@ -86,7 +88,7 @@ def estimated():
 
 def make(folder, name):
     """Simulates a case and writes its tables."""
-    markets, products, nodes, makers = SIMULATED[name]
+    markets, products, nodes, makers, sigma = SIMULATED[name]
     rng = np.random.default_rng(20)
     n = markets * products
     ids = {
@@ -103,7 +105,7 @@ def make(folder, name):
         formulations(),
         ids | {"x": x, "z": z},
         beta=TRUE_BETA,
-        sigma=TRUE_SIGMA,
+        sigma=sigma,
         gamma=TRUE_GAMMA,
         agent_data={k: v for k, v in agents.items() if not k.startswith("nodes")} | {"nodes": numbered(agents, "nodes")},
         xi=errors[:, 0],

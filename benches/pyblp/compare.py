@@ -21,10 +21,12 @@ TASKS = [
     ("20x100", "invert", 1e-11, 100),
     ("50x500", "invert", 1e-11, 100),
     ("200x1000", "invert", 1e-11, 30),
+    ("50x500-strong", "invert", 1e-11, 100),
     ("automobiles", "prices", 1e-9, 10),
     ("20x100", "prices", 1e-9, 100),
     ("50x500", "prices", 1e-9, 100),
     ("200x1000", "prices", 1e-9, 30),
+    ("50x500-strong", "prices", 1e-9, 100),
 ]
 
 
@@ -81,7 +83,7 @@ def main():
     repetitions = int(sys.argv[3]) if len(sys.argv) > 3 else 3
     wanted = sys.argv[4:]
     folder.mkdir(parents=True, exist_ok=True)
-    for case in ("20x100", "50x500", "200x1000"):
+    for case in ("20x100", "50x500", "200x1000", "50x500-strong"):
         subprocess.run([sys.executable, HERE / "theirs.py", folder, case, "make", "1"], check=True)
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")

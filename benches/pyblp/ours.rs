@@ -258,7 +258,11 @@ fn simulated(folder: &Path, case: &str) -> Result<(Problem, Parameters, Table), 
     };
     let problem = Problem::new(specification, &products, Some(&agents))?;
     let parameters = Parameters {
-        sigma: Matrix::diagonal(&[0.8, 0.4, 0.6]),
+        sigma: Matrix::diagonal(if case.ends_with("-strong") {
+            &[2.5, 0.9, 2.0]
+        } else {
+            &[0.8, 0.4, 0.6]
+        }),
         pi: Matrix::zeros(3, 0),
         beta: vec![Some(1.0), Some(-3.0), Some(1.5)],
         ..Parameters::default()

@@ -85,7 +85,7 @@ def prices(folder, name, processes):
         costs = results.compute_costs()
     else:
         problem, costs, merged = cases.simulated(folder, name)
-        results = problem.solve(cases.TRUE_SIGMA, beta=cases.TRUE_BETA, **at_start)
+        results = problem.solve(cases.SIMULATED[name][-1], beta=cases.TRUE_BETA, **at_start)
     found, wall, cpu = timed(processes, lambda: results.compute_prices(firm_ids=merged, costs=costs))
     return {"wall": wall, "cpu": cpu, "values": [float(v) for v in found.flatten()]}
 
@@ -102,7 +102,7 @@ def main():
         if name == "automobiles":
             problem, sigma, pi = cases.automobiles()
         else:
-            (problem, *_), sigma, pi = cases.simulated(folder, name), cases.TRUE_SIGMA, None
+            (problem, *_), sigma, pi = cases.simulated(folder, name), cases.SIMULATED[name][-1], None
         answer = invert(problem, sigma, pi, "lm" if task == "invert-lm" else "squarem")
     else:
         answer = prices(folder, name, processes)

@@ -254,12 +254,13 @@ fn random_coefficients_on_the_logarithm_of_the_price() {
 #[test]
 fn shares_at_the_end_of_the_search_are_those_taken_anew() {
     for price in ["prices", "prices*x"] {
-        let mut names = Names::default();
-        names.nest = "none".to_owned();
         let specification = Specification {
             linear: terms(&["1", "prices", "x"]),
             random: terms(&["1", price, "x"]),
-            names,
+            names: Names {
+                nest: "none".to_owned(),
+                ..Names::default()
+            },
             ..Specification::default()
         };
         let products = reference_columns("sim_products.csv");
