@@ -22,6 +22,8 @@ struct Time {
 /// What a task gives: numbers to compare, share evaluations and cells (evaluations x products x nodes).
 struct Answer {
     values: Vec<f64>,
+    /// Whether each number is an answer: prices of a market without equilibrium are none. All are where empty.
+    found: Vec<bool>,
     objective: Option<f64>,
     evaluations: usize,
     cells: usize,
@@ -53,6 +55,7 @@ fn main() -> Result<(), Failure> {
         serde_json::json!({
             "times": times,
             "values": answer.values,
+            "found": answer.found,
             "objective": answer.objective,
             "evaluations": answer.evaluations,
             "cells": answer.cells,
@@ -125,6 +128,7 @@ fn estimate(repetitions: usize) -> Result<(Answer, Vec<Time>), Failure> {
         let results = problem.solve(&start, &options)?;
         Ok(Answer {
             values: results.estimates.iter().map(|e| e.value).collect(),
+            found: Vec::new(),
             objective: Some(results.objective),
             evaluations: results.effort.contractions,
             cells: results.effort.cells,
@@ -142,6 +146,7 @@ fn invert(
         let evaluations = inverted.iter().map(|i| i.evaluations);
         Ok(Answer {
             values: delta,
+            found: Vec::new(),
             objective: None,
             cells: cells(problem, evaluations.clone()),
             evaluations: evaluations.sum(),
@@ -191,6 +196,11 @@ fn prices(
             objective: None,
             cells: cells(&problem, evaluations.clone()),
             evaluations: evaluations.sum(),
+            found: problem
+                .sizes()
+                .zip(&outcome.verdicts)
+                .flat_map(|((products, _), v)| vec![v.converged; products])
+                .collect(),
             values: outcome.prices,
         })
     })

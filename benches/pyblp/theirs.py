@@ -58,7 +58,7 @@ def invert(problem, sigma, pi, method):
     iteration = pyblp.Iteration(method, {"atol": 1e-14})
     parameters = Parameters(problem, sigma, pi, allow_linear_nans=True)
     evaluations = 0
-    deltas = []
+    deltas = np.empty(problem.N)
     wall, cpu = time.perf_counter(), time.process_time()
     for market in problem.unique_market_ids:
         one = ProblemMarket(problem, market, parameters, parameters.sigma, parameters.pi, parameters.rho, parameters.beta)
@@ -66,13 +66,14 @@ def invert(problem, sigma, pi, method):
         start = np.log(shares) - np.log(1 - shares.sum())
         delta, _, stats, _ = one.safely_compute_delta(start, iteration, "safe_linear", (-np.inf, np.inf))
         evaluations += stats.evaluations
-        deltas.append(delta.flatten())
+        # Markets come sorted by name, answers go in the order of the rows.
+        deltas[problem.products.market_ids.flatten() == market] = delta.flatten()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return {
         "wall": wall,
         "cpu": cpu,
         "evaluations": int(evaluations),
-        "values": [float(v) for v in np.concatenate(deltas)],
+        "values": [float(v) for v in deltas],
     }
 
 

@@ -11,9 +11,19 @@ use crate::cli::{Choice, Common, TableFormat};
 use crate::term::{self, CheckFailed};
 
 pub fn reproduce(common: &Common, path: &Path) -> Result<()> {
+    let inside = path.join("manifest.json");
+    let path = if path.is_dir() { &inside } else { path };
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let old: Manifest = serde_json::from_slice(&text)
         .with_context(|| format!("{} is no manifest", path.display()))?;
+    if old.made_by == MADE_BY && old.command == "estimate" {
+        let inputs: Vec<&str> = old.inputs.keys().map(String::as_str).collect();
+        bail!(
+            "{} is the manifest of an estimation, and only runs are made again\n  help: estimate again from the same files ({}) with `kyoso estimate PROBLEM.toml --out DIR`; the hashes in DIR/manifest.json must be those in this one",
+            path.display(),
+            inputs.join(", ")
+        );
+    }
     if old.made_by != MADE_BY || old.command != "run" {
         bail!(
             "{} is not the manifest of a run\n  help: `kyoso run` writes one",
