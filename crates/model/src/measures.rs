@@ -3,10 +3,13 @@
 //! A step never asks which scenario it is in, only "how much of this is there here and now?". A lever of
 //! size zero leaves nothing behind.
 
+use crate::calibrate::launch;
 use crate::ids::{
-    BIOFUELS, Biofuel, Chemistry, Grid, POWERTRAINS, Powertrain, SKILLS, Skill, YEARS, year_index,
+    BIOFUELS, Biofuel, Chemistry, FIRST_YEAR, Grid, POWERTRAINS, Powertrain, SKILLS, Skill, YEARS,
+    year_index,
 };
 use crate::scenario::lever::Lever;
+use crate::sourcing::lines::Line;
 use crate::world::World;
 
 /// Packs of a country moved from nickel to another chemistry.
@@ -18,6 +21,51 @@ pub struct ChemistryShift {
     pub chemistry: Chemistry,
     /// Part moved, by year.
     pub share: Vec<f64>,
+}
+
+/// Vehicles of ASEAN told about in a market.
+#[derive(Debug, Clone)]
+pub struct Goodwill {
+    /// Country of the market.
+    pub country: usize,
+    /// True where only vehicles of Japanese makers are told about.
+    pub japanese: bool,
+    /// Elasticity of sales to all that is spent on telling.
+    pub elasticity: f64,
+    /// What is spent on a vehicle as it is, USD 2023, with what is left of earlier years.
+    pub usual_usd: f64,
+    /// Goodwill by year, USD 2023.
+    pub usd: Vec<f64>,
+}
+
+/// An offer that enters a market.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// Country of the market.
+    pub country: usize,
+    /// Maker.
+    pub maker: usize,
+    /// Segment.
+    pub segment: usize,
+    /// Powertrain.
+    pub powertrain: usize,
+    /// True in each year in which it is on sale.
+    pub on_sale: Vec<bool>,
+}
+
+/// Capacity that a lever orders.
+#[derive(Debug, Clone)]
+pub struct OrderedPlant {
+    /// Maker.
+    pub maker: usize,
+    /// Country.
+    pub country: usize,
+    /// What it builds.
+    pub line: Line,
+    /// First year in which it builds that.
+    pub opens: i32,
+    /// Capacity by year of its arrival, vehicles a year.
+    pub capacity: Vec<f64>,
 }
 
 /// All measures of a scenario.
@@ -45,6 +93,14 @@ pub struct Measures {
     pub purchase_usd: Vec<Grid>,
     /// Public chargers added so far.
     pub chargers: Grid,
+    /// Support to makers for what a country builds, USD 2023 a vehicle, by powertrain.
+    pub production_usd: Vec<Grid>,
+    /// Goodwill in third markets.
+    pub goodwill: Vec<Goodwill>,
+    /// Capacity ordered.
+    pub plants: Vec<OrderedPlant>,
+    /// Offers that enter.
+    pub launches: Vec<Launch>,
     /// The levers that act, with the countries of each.
     pub levers: Vec<(Lever, Vec<usize>)>,
 }
@@ -65,6 +121,10 @@ impl Measures {
             biofuel: (0..BIOFUELS).map(|_| zero()).collect(),
             purchase_usd: (0..POWERTRAINS).map(|_| zero()).collect(),
             chargers: zero(),
+            production_usd: (0..POWERTRAINS).map(|_| zero()).collect(),
+            goodwill: Vec::new(),
+            plants: Vec::new(),
+            launches: Vec::new(),
             levers: Vec::new(),
         }
     }
@@ -81,15 +141,21 @@ impl Measures {
             countries.sort_unstable();
             countries.dedup();
             for &c in &countries {
-                measures.add(lever, c, world.base_year, horizon);
+                measures.add(world, lever, c, horizon);
             }
             measures.levers.push((lever.clone(), countries));
         }
         measures
     }
 
-    fn add(&mut self, lever: &Lever, c: usize, base_year: i32, horizon: i32) {
-        let years = base_year + 1..=horizon;
+    /// True if some powertrain is paid for where it is built in a year.
+    pub fn supports_production(&self, t: usize) -> bool {
+        let paid = |grid: &Grid| (0..grid.rows()).any(|c| grid[(c, t)] != 0.0);
+        self.production_usd.iter().any(paid)
+    }
+
+    fn add(&mut self, world: &World, lever: &Lever, c: usize, horizon: i32) {
+        let years = world.base_year + 1..=horizon;
         let share_of = |grid: &mut Grid| {
             for year in years.clone() {
                 let cell = &mut grid[(c, year_index(year))];
@@ -139,6 +205,74 @@ impl Measures {
                         self.purchase_usd[f.index()][(c, year_index(year))] += lever.size_in(year);
                     }
                 }
+            }
+            "production_incentive" => {
+                if let Some(f) = lever.word("powertrain").and_then(Powertrain::from_code) {
+                    for year in years {
+                        self.production_usd[f.index()][(c, year_index(year))] +=
+                            lever.size_in(year);
+                    }
+                }
+            }
+            "joint_information" => {
+                let left = lever.number("carry_over");
+                let mut usd = vec![0.0; YEARS];
+                for year in years {
+                    let t = year_index(year);
+                    usd[t] = left * usd[t - 1] + 1e6 * lever.size_in(year);
+                }
+                self.goodwill.push(Goodwill {
+                    country: c,
+                    japanese: lever.word("origin") == Some("JPN"),
+                    elasticity: lever.number("elasticity"),
+                    usual_usd: lever.number("usual_usd") / (1.0 - left),
+                    usd,
+                });
+            }
+            "plant_investment" => {
+                let maker = lever.word("maker").and_then(|code| world.maker(code));
+                let built = lever.word("powertrain").and_then(Powertrain::from_code);
+                if let (Some(maker), Some(powertrain)) = (maker, built) {
+                    let lag = lever.number("lag").round() as i32;
+                    let mut capacity = vec![0.0; YEARS];
+                    for year in years.filter(|year| year + lag <= horizon) {
+                        capacity[year_index(year + lag)] += lever.size_in(year);
+                    }
+                    let first = capacity.iter().position(|size| *size > 0.0);
+                    self.plants.push(OrderedPlant {
+                        maker,
+                        country: c,
+                        line: Line::of(powertrain),
+                        opens: first.map_or(i32::MAX, |t| FIRST_YEAR + t as i32),
+                        capacity,
+                    });
+                }
+            }
+            "launch" => {
+                let Some((maker, segment, powertrain)) = launch::named(world, lever) else {
+                    return;
+                };
+                let mut on_sale = vec![false; YEARS];
+                for year in years {
+                    on_sale[year_index(year)] = lever.size_in(year) > 0.0;
+                }
+                let plant = lever.word("built_in").and_then(|iso3| world.country(iso3));
+                if let (Some(country), Some(first)) = (plant, on_sale.iter().position(|on| *on)) {
+                    self.plants.push(OrderedPlant {
+                        maker,
+                        country,
+                        line: Line::of(Powertrain::ALL[powertrain]),
+                        opens: FIRST_YEAR + first as i32,
+                        capacity: vec![0.0; YEARS],
+                    });
+                }
+                self.launches.push(Launch {
+                    country: c,
+                    maker,
+                    segment,
+                    powertrain,
+                    on_sale,
+                });
             }
             "infrastructure" => {
                 let mut built = 0.0;

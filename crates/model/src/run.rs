@@ -1,7 +1,6 @@
 //! The loop over years: the only owner of the state.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Instant;
 
 use kyoso_demand::classes::{Scratch, Size};
@@ -9,11 +8,12 @@ use rayon::prelude::*;
 
 use crate::calibrate::{self, Base, adoption::ADOPTED};
 use crate::cohorts::used_age_profile;
-use crate::ids::{Grid, ORIGINS, POWERTRAINS, SEGMENTS, YEARS, year_index};
+use crate::ids::{Grid, ORIGINS, POWERTRAINS, SEGMENTS, Segment, YEARS, year_index};
 use crate::measures::Measures;
 use crate::parameters::Parameters;
 use crate::rules::{self, Date, Rules, Spent};
 use crate::scenario::Scenario;
+use crate::sourcing::duties::YearDuties;
 use crate::state::{CountryState, State};
 use crate::step::battery::pack_price;
 use crate::step::biofuel::{self, Blend};
@@ -21,6 +21,7 @@ use crate::step::cost::{self, CostYear};
 use crate::step::energy::{self, FleetEnergy, Supply};
 use crate::step::fleet::{self, Ageing, Circumstances};
 use crate::step::industry::{self, IndustryYear, Setup};
+use crate::step::levers;
 use crate::step::market;
 use crate::step::minerals::{self, Sold};
 use crate::step::plants::PlantState;
@@ -57,6 +58,16 @@ pub enum RunError {
         spent: f64,
         /// Budget, million USD 2023.
         total: f64,
+    },
+    /// A lever asks for what the pack does not have.
+    #[error("lever `{lever}`: {message}\n  help: {help}")]
+    Lever {
+        /// Lever.
+        lever: String,
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        help: String,
     },
     /// The scenario's rules cannot stand beside the pack's.
     #[error("{0}")]
@@ -191,6 +202,9 @@ const FUNDING_TOLERANCE: f64 = 1e-9;
 /// Rounds after which the part found last is paid.
 const MOST_FUNDINGS: usize = 60;
 
+/// Segment whose cost stands for those of a line.
+const MEDIUM: usize = Segment::Medium.index();
+
 /// Settings that change the reference itself, and with it the size of the market.
 const REFERENCE_PATHS: [&str; 9] = [
     "ownership.",
@@ -207,6 +221,7 @@ const REFERENCE_PATHS: [&str; 9] = [
 /// Projects a scenario. Where it changes prices or rules, the size of the market is that of the same
 /// scenario without those changes (model.md section 5: `D_ct` is set once).
 pub fn run(world: &World, base: &Base, scenario: &Scenario) -> Result<Outcome, RunError> {
+    levers::check(world, base, scenario)?;
     let (of_reference, others): (Vec<_>, Vec<_>) = scenario
         .set
         .iter()
@@ -234,12 +249,14 @@ pub fn run(world: &World, base: &Base, scenario: &Scenario) -> Result<Outcome, R
 
 /// The rules of the pack with a scenario's changes.
 pub fn rules_of<'a>(world: &'a World, scenario: &Scenario) -> Result<Cow<'a, Rules>, RunError> {
-    if scenario.rules.is_empty() {
+    let mut changes = scenario.rules.clone();
+    changes.extend(levers::tariffs(world, scenario));
+    if changes.is_empty() {
         return Ok(Cow::Borrowed(&world.rules));
     }
     world
         .rules
-        .changed(&scenario.rules)
+        .changed(&changes)
         .map(Cow::Owned)
         .map_err(|problems| RunError::Rules(problems.to_string()))
 }
@@ -409,7 +426,7 @@ fn project(
 
     let base_sourced = Sourced::of_base(&base.sourcing);
     let mut plants = PlantState::at_base(&base.sourcing, &parameters);
-    let duties = Arc::new(base.sourcing.duties.clone());
+    let mut duties = YearDuties::new(world, &base.sourcing);
     let mut years: Vec<YearOutcome> =
         Vec::with_capacity((scenario.horizon - world.base_year) as usize);
     for year in world.base_year + 1..=scenario.horizon {
@@ -503,9 +520,17 @@ fn project(
                 parameters: &parameters,
                 year,
                 policy_as_of: scenario.policy_as_of,
-                duties: Arc::clone(&duties),
+                duties: duties.in_year(rules, year, scenario.policy_as_of),
                 obligations: &[],
                 readiness: &readiness,
+                ordered: &measures.plants,
+                incentive: &sourcing::incentive(
+                    world,
+                    &base.sourcing.network,
+                    &measures,
+                    |c, f| costs.direct_cost(&base.price_level, world, c, MEDIUM, f),
+                    t,
+                ),
                 units: &units,
                 heavy: &heavy,
             },
@@ -855,7 +880,7 @@ fn country_year(
             .gain(c, slot, last.mix[powertrain.index()], ahead);
     }
     let range = base.offers.of(c);
-    let utility: Vec<f64> = range
+    let mut utility: Vec<f64> = range
         .clone()
         .map(|j| {
             let (o, f) = (
@@ -873,6 +898,16 @@ fn country_year(
                     * year_of.constants.catch_up
         })
         .collect();
+
+    levers::put_on_sale(base, year_of.measures, (c, t), &mut utility);
+    levers::tell(
+        world,
+        base,
+        year_of.built,
+        year_of.measures,
+        (c, t),
+        &mut utility,
+    );
 
     // Prices and shares under the rules.
     let asked = standards::asked(year_of.rules, c, year, year_of.scenario.policy_as_of);
@@ -900,6 +935,13 @@ fn country_year(
     {
         *cost *= delivered;
     }
+    levers::pay_makers(
+        base,
+        year_of.built,
+        year_of.measures,
+        (c, t),
+        &mut marginal_cost_usd,
+    );
     let law = year_of.law();
     let reference = year_of.reference.map(|reference| &reference.countries[c]);
     let beside_usd = price::beside(world, costs, &base.offers, c);

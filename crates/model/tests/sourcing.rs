@@ -76,6 +76,8 @@ impl Set {
                 duties: Arc::new(duties),
                 obligations,
                 readiness: &[],
+                ordered: &[],
+                incentive: &[],
                 units: &units,
                 heavy: &base.heavy_sales,
             },

@@ -1,10 +1,12 @@
 //! `kyoso run`: the outlook.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use kyoso_model::calibrate::launch::with_launches;
 use kyoso_model::calibrate::{self, Base};
 use kyoso_model::hindcast;
 use kyoso_model::ids::{Drivers, Group};
@@ -77,6 +79,11 @@ pub fn project(common: &Common, choice: &Choice) -> Result<Finished> {
     lap(&mut wall_ms, "2 build world", start);
     let start = Instant::now();
     let base = calibrate::calibrate(&mut world, &record);
+    let launched = match with_launches(&world, &base, &scenario) {
+        Cow::Owned(launched) => Some(launched),
+        Cow::Borrowed(_) => None,
+    };
+    let base = launched.unwrap_or(base);
     lap(&mut wall_ms, "3 calibrate", start);
     let start = Instant::now();
     let outcome = kyoso_model::run::run(&world, &base, &scenario)?;

@@ -1,6 +1,7 @@
 //! The world on which several scenarios are run.
 
 use anyhow::Result;
+use kyoso_model::calibrate::launch::with_launches;
 use kyoso_model::calibrate::{self, Base};
 use kyoso_model::compare::Indicators;
 use kyoso_model::compare::money::{Money, Region};
@@ -44,7 +45,8 @@ impl Stage {
         scenario: &Scenario,
         pick: impl Fn(&Results) -> Vec<Table>,
     ) -> Result<Vec<Table>, RunError> {
-        let (world, base) = (&self.world, &self.base);
+        let world = &self.world;
+        let base = &*with_launches(world, &self.base, scenario);
         let outcome = run::run(world, base, scenario)?;
         Ok(pick(&Results {
             world,

@@ -125,6 +125,16 @@ impl Offers {
     pub fn of(&self, country: usize) -> std::ops::Range<usize> {
         self.start[country]..self.start[country + 1]
     }
+
+    /// True if a maker sold a powertrain in a segment of a country in the base year.
+    pub fn sold(&self, country: usize, maker: usize, segment: usize, powertrain: usize) -> bool {
+        self.of(country).any(|j| {
+            self.maker[j] as usize == maker
+                && self.segment[j] as usize == segment
+                && self.powertrain[j] as usize == powertrain
+                && self.base_share[j] > 0.0
+        })
+    }
 }
 
 /// Shares of powertrains in light-duty sales of a country and year of history.

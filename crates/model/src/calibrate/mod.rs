@@ -3,6 +3,7 @@
 pub mod adoption;
 pub mod entry;
 pub mod fit;
+pub mod launch;
 pub mod mix;
 pub mod ownership;
 pub mod pricing;

@@ -63,7 +63,7 @@ struct CountryPrices {
 }
 
 /// Makers that price together (badges of one group are one), numbered from 0 in a country, and the equal firms behind each.
-fn makers_of(world: &World, offers: &Offers, c: usize) -> (Vec<u16>, Vec<f64>) {
+pub(super) fn makers_of(world: &World, offers: &Offers, c: usize) -> (Vec<u16>, Vec<f64>) {
     let group = |j: usize| world.makers[offers.maker[j] as usize].group;
     let mut groups: Vec<usize> = offers.of(c).map(group).collect();
     groups.sort_unstable();

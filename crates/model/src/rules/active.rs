@@ -246,6 +246,21 @@ impl ActiveRules<'_> {
         self.wedge(&there, &[]).duty
     }
 
+    /// The same without the other taxes, for vehicles whose price decides nothing.
+    pub fn plain_duty(&self, offer: &OfferTraits, built: usize) -> f64 {
+        let of = |period: &Period| {
+            let one = Evaluation {
+                active: self,
+                period,
+                offer,
+                built,
+                funded: &[],
+            };
+            period.weight * one.duty()
+        };
+        self.periods.iter().map(of).sum()
+    }
+
     fn ceilings(&self) -> impl Iterator<Item = f64> {
         self.periods
             .iter()

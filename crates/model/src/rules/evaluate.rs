@@ -114,6 +114,15 @@ impl<'r> Evaluation<'_, 'r> {
         (paid, compliance)
     }
 
+    /// Duty and additional duties in parts of the producer's price.
+    pub fn duty(&self) -> f64 {
+        let proof = self.active.rules.bases[self.active.country].origin_compliance;
+        let mut sum = 0.0;
+        let whole = Line { k: 1.0, s: 0.0 };
+        self.duties(whole, proof, f64::NAN, &mut |_, line| sum += line.k);
+        sum
+    }
+
     /// Least duty over the regimes open, less cuts; additional duties on top.
     fn duties(
         &self,

@@ -31,6 +31,8 @@ pub enum Change {
     Lever {
         /// Name.
         name: String,
+        /// Field of cooperation that it belongs to.
+        field: &'static str,
         /// Lever of the second scenario.
         lever: Option<Box<Lever>>,
     },
@@ -63,7 +65,7 @@ impl Change {
                 scenario.rules.retain(|change| change.raw.text("id") != id);
                 scenario.rules.extend(changes.iter().cloned());
             }
-            Self::Lever { name, lever } => {
+            Self::Lever { name, lever, .. } => {
                 scenario.levers.retain(|other| other.name != *name);
                 scenario.levers.extend(lever.as_deref().cloned());
             }
@@ -149,8 +151,12 @@ impl Scenario {
             let (own, theirs) = (of(self, name), of(other, name));
             // Where a lever stands in its file makes no difference.
             if own.as_ref().map(Lever::written) != theirs.as_ref().map(Lever::written) {
-                let (name, lever) = (name.clone(), theirs.map(Box::new));
-                changes.push(Change::Lever { name, lever });
+                let either = theirs.as_ref().or(own.as_ref());
+                changes.push(Change::Lever {
+                    name: name.clone(),
+                    field: either.map_or("", |lever| lever.kind.field),
+                    lever: theirs.map(Box::new),
+                });
             }
         }
         changes
@@ -212,7 +218,8 @@ impl Scenario {
 }
 
 /// Puts changes into groups: those the user names (`NAME=KEY,KEY...`, where a key stands for all that begin with
-/// it), then, of the others, the countries of one parameter together and everything else by itself.
+/// it), then, of the others, the countries of one parameter together, the levers of one field of cooperation, and
+/// everything else by itself.
 ///
 /// # Errors
 /// All requests that cannot be met, one a line.
@@ -265,7 +272,10 @@ pub fn group(
     }
     for (i, change) in changes.into_iter().enumerate() {
         let at = taken_by[i].unwrap_or_else(|| {
-            let name = family(&keys[i], vocabulary);
+            let name = match &change {
+                Change::Lever { field, .. } => (*field).to_owned(),
+                _ => family(&keys[i], vocabulary),
+            };
             let named = groups.len().min(named.len());
             let found = groups[named..].iter().position(|group| group.name == name);
             found.map_or_else(

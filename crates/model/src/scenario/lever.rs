@@ -14,6 +14,8 @@ pub enum Expects {
     Text,
     /// One of a list.
     OneOf(&'static [&'static str]),
+    /// Code of a country.
+    Country,
     /// A number within a range.
     Number(f64, f64),
 }
@@ -46,6 +48,8 @@ pub enum CostBase {
     PacksReturned,
     /// Unit cost times vehicles bought that the lever names; size is the unit cost itself.
     VehiclesBought,
+    /// Size times unit cost times vehicles made in the countries that the lever names; size is money a vehicle.
+    VehiclesBuilt,
     /// Added biofuel, GJ, times unit cost.
     FuelAdded,
     /// Nothing is paid.
@@ -75,8 +79,10 @@ pub struct LeverKind {
     pub effect: &'static str,
     /// What it rests on.
     pub evidence: &'static str,
-    /// Part of the model that reads it; empty where none does yet.
+    /// Part of the model that reads it.
     pub acts_in: &'static str,
+    /// Field of cooperation that it belongs to: levers of one field are taken together unless a user groups them.
+    pub field: &'static str,
 }
 
 const fn number(
@@ -113,6 +119,17 @@ const fn word(
         unit: "",
         default: f64::NAN,
         required,
+        description,
+    }
+}
+
+const fn country(name: &'static str, description: &'static str) -> LeverKey {
+    LeverKey {
+        name,
+        expects: Expects::Country,
+        unit: "",
+        default: f64::NAN,
+        required: false,
         description,
     }
 }
@@ -169,6 +186,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "graduates = seats x completion x retention join the skilled stock; output and cost move only through the gap",
         evidence: "a course of 2-4 weeks costs 300-5,000 USD, a trainer's stay in Japan 8,000-25,000 (own estimate); Thai programme of 2005: 10,000 people in ten years; no trainee count of the strategy is on record",
         acts_in: "people",
+        field: "talent",
     },
     LeverKind {
         name: "measured_co2",
@@ -182,6 +200,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "plant energy x (1 - saving x share), saving = making.measured_saving",
         evidence: "energy management systems save 5-11 % in their first years (recalled); the strategy names measurement without a rate",
         acts_in: "clean manufacturing",
+        field: "clean plants",
     },
     LeverKind {
         name: "renewable_power",
@@ -195,6 +214,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "grid at the plant x (1 - share)",
         evidence: "0.2-0.8 t CO2 a vehicle in Thailand if fully matched; -60 to 40 USD/t CO2 (own estimate); rooftops alone cover 10-30 %",
         acts_in: "clean manufacturing",
+        field: "clean plants",
     },
     LeverKind {
         name: "heat_electrification",
@@ -208,6 +228,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "gas x (1 - share) + power x share / making.heat_pump_factor",
         evidence: "40-250 USD/t CO2 (own estimate); on a coal grid it can raise emissions",
         acts_in: "clean manufacturing",
+        field: "clean plants",
     },
     LeverKind {
         name: "low_carbon_steel",
@@ -221,6 +242,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "steel factor x (1 - making.low_carbon_steel_cut x share)",
         evidence: "ICCT (2024): 95 % less, 100-200 EUR a vehicle; 57 EUR at 40 % (Transport and Environment)",
         acts_in: "clean manufacturing",
+        field: "clean plants",
     },
     LeverKind {
         name: "joint_procurement",
@@ -234,6 +256,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "members pay content x (1 - d share), d = d_max v / (v + v_half) with v their joint part of the world's need; purchases from the largest refiner fall",
         evidence: "none on record for battery minerals: 5 % (0-15 %) at most is an assumption to be varied",
         acts_in: "minerals",
+        field: "minerals and batteries",
     },
     LeverKind {
         name: "recycling",
@@ -247,6 +270,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "collection = min(0.95, rate + share); recovered minerals lower what is mined, and the price",
         evidence: "EU regulation 2023/1542: lithium 50 % by 2027 and 80 % by 2031, nickel, cobalt, copper 90-95 % (recalled); cost 5-20 USD/kWh (estimate)",
         acts_in: "minerals",
+        field: "minerals and batteries",
     },
     LeverKind {
         name: "chemistry",
@@ -265,6 +289,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "share of each nickel-based chemistry moves to another: needs of minerals and the mineral cost of a pack follow; range and mass do not",
         evidence: "China sells half of its electric cars with iron phosphate, Japan 2 % (2023)",
         acts_in: "minerals",
+        field: "minerals and batteries",
     },
     LeverKind {
         name: "biofuel",
@@ -278,24 +303,52 @@ pub const KINDS: &[LeverKind] = &[
         effect: "blend = min(max(mandate, blend), feedstock potential over last year's fuel)",
         evidence: "potentials and carbon by country in biofuel_supply; 10 USD/GJ above fossil fuel (estimate)",
         acts_in: "biofuels",
+        field: "biofuels",
     },
     LeverKind {
         name: "joint_information",
         size: "usd_million",
-        unit: "million USD 2023 a year",
+        unit: "million USD 2023 a year and country",
         range: (0.0, 1e5),
-        keys: &[word(
-            "origin",
-            &["JPN", "ASEAN"],
-            false,
-            "whose vehicles are told about",
-        )],
+        keys: &[
+            word(
+                "origin",
+                &["JPN", "ASEAN"],
+                false,
+                "whose vehicles are told about: of Japanese makers built in ASEAN, or all built in ASEAN",
+            ),
+            number(
+                "carry_over",
+                "fraction",
+                0.0,
+                0.99,
+                0.5,
+                "part of goodwill that is left after a year",
+            ),
+            number(
+                "elasticity",
+                "",
+                0.0,
+                0.5,
+                0.03,
+                "elasticity of sales to all that is spent on telling about them",
+            ),
+            number(
+                "usual_usd",
+                "USD 2023 a vehicle",
+                50.0,
+                5000.0,
+                400.0,
+                "what makers spend on advertising as it is",
+            ),
+        ],
         needs_payer: true,
         cost_base: CostBase::Size,
         unit_cost: (1e6, 1e6, 1e6),
-        effect: "goodwill in third markets: carry-over and decay",
-        evidence: "advertising elasticities of cars 0.01-0.1, carry-over half a year to two years (recalled)",
-        acts_in: "",
+        effect: "goodwill G = carry_over G + usd; log sales of vehicles built in ASEAN gain elasticity x ln(1 + G / usual goodwill), usual goodwill = usual_usd x vehicles / (1 - carry_over)",
+        evidence: "advertising elasticities of cars 0.01-0.1, carry-over half a year to two years, 300-1,000 USD of advertising a vehicle (recalled); the strategy names the field without a sum",
+        acts_in: "demand",
+        field: "joint information",
     },
     LeverKind {
         name: "launch",
@@ -303,33 +356,47 @@ pub const KINDS: &[LeverKind] = &[
         unit: "USD 2023 before tax",
         range: (1000.0, 500_000.0),
         keys: &[
-            word("maker", &[], true, "maker group"),
+            word("maker", &[], true, "maker by code"),
             word("segment", SEGMENT_WORDS, true, "segment"),
             word("powertrain", POWERTRAIN_WORDS, true, "powertrain"),
-            word("built_in", &[], false, "country of the plant"),
+            country(
+                "built_in",
+                "country of the plant; the maker's usual plants where none is named",
+            ),
+            number(
+                "discount",
+                "log points",
+                0.0,
+                5.0,
+                2.5,
+                "appeal of an entrant below the maker's mean",
+            ),
         ],
         needs_payer: false,
         cost_base: CostBase::Nothing,
         unit_cost: (0.0, 0.0, 0.0),
-        effect: "the offer enters in its year",
-        evidence: "announcements of makers",
-        acts_in: "",
+        effect: "the offer enters in its year at this producer price: its utility is the mean of the maker in the segment, else of the powertrain in the market, less the discount; afterwards it prices like any other",
+        evidence: "announcements of makers; an entrant's first year sells 30-60 % of what comes later (own estimate)",
+        acts_in: "offers",
+        field: "models and plants",
     },
     LeverKind {
         name: "plant_investment",
         size: "capacity",
-        unit: "vehicles a year",
+        unit: "vehicles a year, ordered in the year",
         range: (0.0, 5e6),
         keys: &[
-            word("maker", &[], true, "maker group"),
+            word("maker", &[], true, "maker by code"),
             word("powertrain", POWERTRAIN_WORDS, true, "powertrain"),
+            number("lag", "years", 0.0, 8.0, 2.0, "from order to output"),
         ],
         needs_payer: true,
-        cost_base: CostBase::Nothing,
-        unit_cost: (0.0, 0.0, 0.0),
-        effect: "capacity of the site from its year on",
-        evidence: "announcements of makers",
-        acts_in: "",
+        cost_base: CostBase::Size,
+        unit_cost: (6000.0, 0.0, 50_000.0),
+        effect: "capacity is there after the lag, as far as people can man it, and the site builds the powertrain; weight of the site x (1 + capacity / capacity of before)^b; what is not used stands idle and shrinks",
+        evidence: "announcements: 150 billion baht of Japanese makers in Thailand in five years; 4,000-10,000 USD a vehicle of yearly capacity (own estimate)",
+        acts_in: "plants",
+        field: "models and plants",
     },
     LeverKind {
         name: "purchase_incentive",
@@ -343,6 +410,7 @@ pub const KINDS: &[LeverKind] = &[
         effect: "support to the buyer of a vehicle, beside what rules give",
         evidence: "Li et al. (2017, 2020): 40 % of plug-in sales of the USA and over half of China's due to support",
         acts_in: "demand",
+        field: "incentives and duties",
     },
     LeverKind {
         name: "production_incentive",
@@ -351,11 +419,12 @@ pub const KINDS: &[LeverKind] = &[
         range: (0.0, 50_000.0),
         keys: &[word("powertrain", POWERTRAIN_WORDS, true, "powertrain")],
         needs_payer: true,
-        cost_base: CostBase::Nothing,
-        unit_cost: (0.0, 0.0, 0.0),
-        effect: "delivered cost of vehicles from the country less the amount",
-        evidence: "credits of the United States for packs (45X): 45 USD/kWh (recalled)",
-        acts_in: "",
+        cost_base: CostBase::VehiclesBuilt,
+        unit_cost: (1.0, 1.0, 1.0),
+        effect: "marginal cost less the amount on what the country builds; weight of its sites x (1 - usd / direct cost)^-theta",
+        evidence: "credits of the United States for packs (45X): 45 USD/kWh (recalled); pass-through and sourcing follow from the model",
+        acts_in: "prices and sourcing",
+        field: "incentives and duties",
     },
     LeverKind {
         name: "infrastructure",
@@ -369,20 +438,19 @@ pub const KINDS: &[LeverKind] = &[
         effect: "points are added to those that follow the fleet",
         evidence: "Li et al. (2017), Springel (2021): money for stations moves sales more than the same money for buyers",
         acts_in: "demand",
+        field: "incentives and duties",
     },
     LeverKind {
         name: "tariff",
-        size: "rate",
-        unit: "fraction of the customs value",
-        range: (0.0, 2.0),
+        size: "points",
+        unit: "fraction of the customs value, on top of the duty; negative takes off",
+        range: (-1.0, 2.0),
         keys: &[
             word(
                 "origin",
-                &[
-                    "JPN", "CHN", "KOR", "EUR", "USA", "ASEAN", "IND", "other", "any",
-                ],
+                &["JPN", "CHN", "KOR", "EUR", "USA", "ASEAN", "IND", "any"],
                 true,
-                "origin of the imports",
+                "where the vehicles are built",
             ),
             word(
                 "powertrain",
@@ -394,9 +462,10 @@ pub const KINDS: &[LeverKind] = &[
         needs_payer: false,
         cost_base: CostBase::Nothing,
         unit_cost: (0.0, 0.0, 0.0),
-        effect: "duty of the least regime open to the origin is replaced",
-        evidence: "published tariffs",
-        acts_in: "",
+        effect: "a rule is added: duty' = max(0, duty + points), in prices of the year and in sourcing",
+        evidence: "published tariffs; elasticity of sourcing 7.7 (Head and Mayer 2019)",
+        acts_in: "rules",
+        field: "incentives and duties",
     },
 ];
 

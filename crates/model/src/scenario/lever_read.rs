@@ -127,12 +127,6 @@ impl Walk<'_> {
             return None;
         };
         let before = self.problems.0.len();
-        if kind.acts_in.is_empty() {
-            let place = table.get("kind").map_or(at, start);
-            let help = "remove it: nothing in this version would answer to it".to_owned();
-            let message = format!("levers of kind `{name}` cannot be used yet");
-            self.problem(place, "lever.kind", message, help);
-        }
         let keys: Vec<&str> = COMMON
             .into_iter()
             .chain([kind.size])
@@ -233,9 +227,11 @@ impl Walk<'_> {
         scope: &str,
         key: &LeverKey,
     ) -> Option<String> {
-        let list = match key.expects {
-            Expects::OneOf(list) => list,
-            _ => &[],
+        let vocabulary = self.vocabulary;
+        let list: Vec<&str> = match key.expects {
+            Expects::OneOf(list) => list.to_vec(),
+            Expects::Country => vocabulary.countries.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
         };
         let Some(word) = self.lever_text(at, table, scope, key.name) else {
             if key.required && table.get(key.name).is_none() {

@@ -65,7 +65,7 @@ pub fn json_schema(vocabulary: &Vocabulary) -> Value {
             "lever": {
                 "type": "array",
                 "description": "measures of cooperation",
-                "items": {"anyOf": KINDS.iter().filter(|kind| !kind.acts_in.is_empty()).map(|kind| lever(kind, vocabulary)).collect::<Vec<_>>()},
+                "items": {"anyOf": KINDS.iter().map(|kind| lever(kind, vocabulary)).collect::<Vec<_>>()},
             },
             "budget": {
                 "type": "array",
@@ -170,6 +170,7 @@ fn lever(kind: &LeverKind, vocabulary: &Vocabulary) -> Value {
     for key in kind.keys {
         let mut schema = match key.expects {
             Expects::Text => json!({"type": "string"}),
+            Expects::Country => json!({"enum": vocabulary.countries}),
             Expects::OneOf(list) => json!({"enum": list}),
             Expects::Number(low, high) => {
                 json!({"type": "number", "minimum": low, "maximum": high, "default": key.default})

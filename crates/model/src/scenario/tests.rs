@@ -439,11 +439,11 @@ fn a_lever_that_overspends_its_budget_is_named() {
 }
 
 #[test]
-fn the_schema_knows_every_lever_that_can_be_used() {
+fn the_schema_knows_every_lever() {
     let schema = json_schema(&vocabulary()).to_string();
     for kind in lever::KINDS {
         let named = schema.contains(&format!("\"const\":\"{}\"", kind.name));
-        assert_eq!(named, !kind.acts_in.is_empty(), "{}", kind.name);
+        assert!(named, "{}", kind.name);
     }
 }
 

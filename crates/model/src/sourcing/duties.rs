@@ -1,9 +1,15 @@
 //! Duty on each route by class: most favoured nation, preference, and the content that the preference asks for.
 
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
 use super::lines::{LANES, LINES, Line};
 use super::network::Network;
-use crate::ids::{GROUPS, Grid, Group, Origin};
+use crate::calibrate::sourcing::SourcingBase;
+use crate::ids::{GROUPS, Grid, Group, Origin, Powertrain, Segment};
 use crate::input::Record;
+use crate::rules::{ActiveRules, Date, Instrument, Module, OfferTraits, Rules};
 use crate::world::World;
 
 /// Duties in force in a year. Arrays by route (`importer * exporters + exporter`) and class of duty.
@@ -72,6 +78,153 @@ impl Duties {
             .iter()
             .any(|rate| !rate.is_nan())
     }
+}
+
+/// Duties year by year: those on record, moved by what the rules on duty have changed since the base year.
+#[derive(Debug, Clone)]
+pub struct YearDuties<'a> {
+    world: &'a World,
+    base: &'a SourcingBase,
+    /// Rules on duty by importer that stand behind `now`.
+    known: Vec<DutyLaw>,
+    /// Rules on duty of the base year.
+    at_base: Vec<DutyLaw>,
+    now: Arc<Duties>,
+}
+
+/// Rules on duty in a year: identifier, value, and days of the year before they begin and after they end.
+type DutyLaw = Vec<(String, u64, (i32, i32))>;
+
+impl<'a> YearDuties<'a> {
+    /// Duties of the base year.
+    pub fn new(world: &'a World, base: &'a SourcingBase) -> Self {
+        let at_base = duty_laws(world, &world.rules, world.base_year, None);
+        Self {
+            world,
+            base,
+            known: at_base.clone(),
+            at_base,
+            now: Arc::new(base.duties.clone()),
+        }
+    }
+
+    /// Duties of a year; the years are asked for in order.
+    pub fn in_year(&mut self, rules: &Rules, year: i32, policy_as_of: Option<i32>) -> Arc<Duties> {
+        let as_of = policy_as_of.map(Date::last_of);
+        let laws = duty_laws(self.world, rules, year, as_of);
+        let changed: Vec<usize> = (0..laws.len())
+            .filter(|&c| laws[c] != self.known[c])
+            .collect();
+        if !changed.is_empty() {
+            let moved: Vec<Vec<f64>> = changed
+                .par_iter()
+                .map(|&c| {
+                    if laws[c] == self.at_base[c] {
+                        return Vec::new();
+                    }
+                    let now = rules.active(c, year, as_of);
+                    let then = self.world.rules.active(c, self.world.base_year, None);
+                    self.moved(&now, &then)
+                })
+                .collect();
+            let mut duties = (*self.now).clone();
+            let width = self.base.network.exporters.len() * LANES;
+            for (&importer, moved) in changed.iter().zip(&moved) {
+                for at in 0..width {
+                    let cell = importer * width + at;
+                    let change = moved.get(at).copied().unwrap_or(0.0);
+                    let recorded = &self.base.duties;
+                    duties.plain[cell] = (recorded.plain[cell] + change).max(0.0);
+                    // `max` would turn an absent preference into a free one.
+                    let preferred = recorded.preferred[cell] + change;
+                    duties.preferred[cell] = if preferred < 0.0 { 0.0 } else { preferred };
+                }
+            }
+            self.now = Arc::new(duties);
+        }
+        self.known = laws;
+        Arc::clone(&self.now)
+    }
+
+    /// Change of duty on each route to an importer, by exporter and class.
+    fn moved(&self, now: &ActiveRules, then: &ActiveRules) -> Vec<f64> {
+        let mut moved = Vec::with_capacity(self.base.network.exporters.len() * LANES);
+        for &exporter in &self.base.network.exporters {
+            let exporter = usize::from(exporter);
+            for lane in 0..LANES {
+                let traits = typical(self.world, exporter, lane);
+                moved.push(now.plain_duty(&traits, exporter) - then.plain_duty(&traits, exporter));
+            }
+        }
+        moved
+    }
+}
+
+/// A vehicle that stands for a class: of a maker at home in the country that builds it, of middle size and price.
+fn typical(world: &World, exporter: usize, lane: usize) -> OfferTraits<'static> {
+    let powertrain = match Line::ALL[lane % LINES] {
+        Line::Combustion => Powertrain::Gasoline,
+        Line::Hybrid => Powertrain::Hybrid,
+        Line::PlugIn => Powertrain::PlugInHybrid,
+        Line::Battery => Powertrain::BatteryElectric,
+        Line::FuelCell => Powertrain::FuelCell,
+    };
+    let electric = powertrain == Powertrain::BatteryElectric;
+    let country = &world.countries[exporter];
+    OfferTraits {
+        segment: if lane >= LINES {
+            Segment::Pickup
+        } else {
+            Segment::Medium
+        },
+        powertrain,
+        origin: match (country.iso3.as_str(), country.group) {
+            ("JPN", _) => Origin::Japan,
+            ("CHN", _) => Origin::China,
+            ("KOR", _) => Origin::Korea,
+            ("IND", _) => Origin::India,
+            ("USA", _) => Origin::Usa,
+            (_, Group::Asean) => Origin::Asean,
+            (_, Group::Eu27 | Group::OtherEurope) => Origin::Europe,
+            _ => Origin::Other,
+        },
+        maker: "",
+        battery_kwh: if powertrain.is_plug_in() { 50.0 } else { 0.0 },
+        engine_cc: if electric { 0.0 } else { 1600.0 },
+        co2_g_per_km: if electric { 0.0 } else { 150.0 },
+        list_price_usd: 30_000.0,
+        electric_range_km: if powertrain.is_plug_in() { 300.0 } else { 0.0 },
+        built: &[],
+    }
+}
+
+/// Rules on duty of every country in a year.
+fn duty_laws(world: &World, rules: &Rules, year: i32, as_of: Option<Date>) -> Vec<DutyLaw> {
+    let (first, last) = (Date::first_of(year), Date::last_of(year));
+    (0..world.countries.len())
+        .map(|c| {
+            rules
+                .of(c)
+                .map(|(_, rule)| rule)
+                .filter(|rule| {
+                    matches!(
+                        rule.instrument,
+                        Instrument::ImportDuty
+                            | Instrument::ImportDutyCut
+                            | Instrument::AdditionalDuty
+                    ) && rule.module() == Module::Wedge
+                        && rule.overlaps(first, last)
+                        && as_of.is_none_or(|as_of| rule.announced <= as_of)
+                })
+                .map(|rule| {
+                    let from = rule.start.max(first);
+                    let until = rule.end.map_or(last, |end| end.min(last));
+                    let outside = (from.days_since(first), last.days_since(until));
+                    (rule.id.clone(), rule.value.to_bits(), outside)
+                })
+                .collect()
+        })
+        .collect()
 }
 
 /// Rows of the tables `tariffs` and `origin_rules`.

@@ -200,6 +200,7 @@ fn spending(
                 CostBase::Nothing => continue,
                 CostBase::Size => 1.0,
                 CostBase::VehiclesMade => made.light.row(c).iter().sum(),
+                CostBase::VehiclesBuilt => built(lever, made, c),
                 CostBase::VehiclesBought => bought(lever, sold, c),
                 CostBase::PacksReturned => {
                     minerals.collected_by_measure_kwh[c]
@@ -218,8 +219,13 @@ fn spending(
 }
 
 fn bought(lever: &Lever, sold: &Sold, c: usize) -> f64 {
-    lever
-        .word("powertrain")
-        .and_then(Powertrain::from_code)
-        .map_or(0.0, |f| sold.vehicles[(c, f.index())])
+    powertrain(lever).map_or(0.0, |f| sold.vehicles[(c, f.index())])
+}
+
+fn built(lever: &Lever, made: &Made, c: usize) -> f64 {
+    powertrain(lever).map_or(0.0, |f| made.light[(c, f.index())])
+}
+
+fn powertrain(lever: &Lever) -> Option<Powertrain> {
+    lever.word("powertrain").and_then(Powertrain::from_code)
 }

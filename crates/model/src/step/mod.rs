@@ -6,6 +6,7 @@ pub mod cost;
 pub mod energy;
 pub mod fleet;
 pub mod industry;
+pub mod levers;
 pub mod making;
 pub mod market;
 pub mod minerals;

@@ -8,7 +8,8 @@
 //! penalty that it would pay otherwise.
 
 use crate::calibrate::sourcing::{SourcingBase, largest_site};
-use crate::ids::Origin;
+use crate::ids::{Origin, year_index};
+use crate::measures::OrderedPlant;
 use crate::parameters::Parameters;
 use crate::sourcing::duties::Content;
 use crate::sourcing::lines::{LINES, Line};
@@ -98,6 +99,8 @@ pub struct Circumstances<'a> {
     pub obligations: &'a [Obligation],
     /// Part of new capacity that can be manned, by country; empty where nothing holds it back.
     pub readiness: &'a [f64],
+    /// Capacity that levers order.
+    pub ordered: &'a [OrderedPlant],
 }
 
 impl Circumstances<'_> {
@@ -148,10 +151,35 @@ pub fn open(at: &Circumstances, last: &PlantState) -> PlantState {
             state.weight[site] = entrant_weight(at, &state, site);
         }
     }
+    for order in at.ordered {
+        open_ordered(at, &mut state, order);
+    }
     grow_lines(at, &mut state);
     let growth = at.parameters.get("trade.content_growth");
     state.content = state.content.grown(growth, CONTENT_GOAL);
     state
+}
+
+/// Capacity that a lever has ordered for the year: the site takes up the line, and its weight grows as its size does.
+fn open_ordered(at: &Circumstances, state: &mut PlantState, order: &OrderedPlant) {
+    let size = order.capacity[year_index(at.year)];
+    let site = at.base.network.site(order.maker, order.country);
+    let Some(site) = site.filter(|_| at.year >= order.opens) else {
+        return;
+    };
+    let capability = &mut state.capability[site * LINES + order.line.index()];
+    *capability = capability.max(1.0);
+    if size <= 0.0 {
+        return;
+    }
+    let before = state.capacity[site];
+    state.capacity[site] += size * at.readiness(site);
+    state.age[site] = 0;
+    state.weight[site] = if before > 0.0 && state.weight[site] > 0.0 {
+        state.weight[site] * (state.capacity[site] / before).powf(at.base.prior.1)
+    } else {
+        entrant_weight(at, state, site)
+    };
 }
 
 /// Announced plants of a site that are in their first three years; they widen what the site builds.

@@ -4,6 +4,7 @@
 //! duties and conditions on local output), its delivered cost over that of the base year without duty
 //! ([`Sourced::cost_factor`]), and its mean duty ([`Sourced::duty`]).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::plants::{self, Circumstances, Obligation, PlantState};
@@ -11,9 +12,11 @@ use super::workforce::Made;
 use crate::calibrate::mix::Offers;
 use crate::calibrate::sourcing::SourcingBase;
 use crate::ids::{Grid, POWERTRAINS, Powertrain};
+use crate::measures::{Measures, OrderedPlant};
 use crate::parameters::Parameters;
 use crate::sourcing::duties::Duties;
 use crate::sourcing::lines::{LINES, Line};
+use crate::sourcing::network::Network;
 use crate::sourcing::routes::{Choice, Routes, Served};
 use crate::world::World;
 
@@ -35,6 +38,10 @@ pub struct Year<'a> {
     pub obligations: &'a [Obligation],
     /// Part of new capacity that can be manned, by country; empty where nothing holds it back.
     pub readiness: &'a [f64],
+    /// Capacity that levers order.
+    pub ordered: &'a [OrderedPlant],
+    /// Factor of support to makers on the weight of what a site builds: `site * LINES + line`; empty where nobody pays.
+    pub incentive: &'a [f64],
     /// New light vehicles by offer.
     pub units: &'a [f64],
     /// New heavy vehicles by country.
@@ -188,6 +195,7 @@ pub fn sourcing(year: &Year, last: &PlantState) -> (Sourced, PlantState) {
         policy_as_of: year.policy_as_of,
         obligations: year.obligations,
         readiness: year.readiness,
+        ordered: year.ordered,
     };
     let mut state = plants::open(&at, last);
     let demand = year.base.cells.gather(year.units);
@@ -218,6 +226,38 @@ pub fn sourcing(year: &Year, last: &PlantState) -> (Sourced, PlantState) {
     (sourced, state)
 }
 
+/// What support to makers does to the weight of sites by line, `(1 - usd / cost)^-theta`; nothing where none is paid.
+/// `cost` is the direct cost of making by country and powertrain.
+pub fn incentive(
+    world: &World,
+    network: &Network,
+    measures: &Measures,
+    cost: impl Fn(usize, usize) -> f64,
+    t: usize,
+) -> Vec<f64> {
+    if !measures.supports_production(t) {
+        return Vec::new();
+    }
+    let elasticity = world.parameters.get("trade.sourcing_elasticity");
+    let mut factors = vec![1.0_f64; network.sites() * LINES];
+    for (f, paid) in measures.production_usd.iter().enumerate() {
+        let line = Line::of(Powertrain::ALL[f]).index();
+        for site in 0..network.sites() {
+            let country = network.site_country[site] as usize;
+            let usd = paid[(country, t)];
+            if usd > 0.0 {
+                let left = (1.0 - usd / cost(country, f)).max(LEAST_COST_LEFT);
+                let factor = &mut factors[site * LINES + line];
+                *factor = factor.max(left.powf(-elasticity));
+            }
+        }
+    }
+    factors
+}
+
+/// Least part of cost that support is taken to leave when plants are chosen.
+const LEAST_COST_LEFT: f64 = 0.5;
+
 /// How markets are served, and output by site and line, at the plants' scarcity.
 fn flows(year: &Year, state: &PlantState, routes: &Routes, demand: &[f64]) -> (Served, Vec<f64>) {
     let base = year.base;
@@ -234,7 +274,13 @@ fn flows(year: &Year, state: &PlantState, routes: &Routes, demand: &[f64]) -> (S
             }
         })
         .collect();
-    let entries = base.network.gather(&weight, &state.capability);
+    let capability = if year.incentive.is_empty() {
+        Cow::Borrowed(&state.capability)
+    } else {
+        let paid = state.capability.iter().zip(year.incentive);
+        Cow::Owned(paid.map(|(can, factor)| can * factor).collect())
+    };
+    let entries = base.network.gather(&weight, &capability);
     let served = Choice {
         network: &base.network,
         cells: &base.cells,
@@ -248,9 +294,9 @@ fn flows(year: &Year, state: &PlantState, routes: &Routes, demand: &[f64]) -> (S
         origin: &base.origin,
     }
     .serve(demand);
-    let mut production =
-        base.network
-            .by_site(&served.by_entry, &entries, &weight, &state.capability);
+    let mut production = base
+        .network
+        .by_site(&served.by_entry, &entries, &weight, &capability);
     for (i, built) in production.iter_mut().enumerate() {
         *built *= base.production_per_flow[base.network.site_exporter[i / LINES] as usize];
     }

@@ -84,7 +84,7 @@ impl Built {
     }
 
     /// Places of an offer.
-    fn of(&self, sourcing: &SourcingBase, j: usize) -> &[(usize, f64)] {
+    pub fn of(&self, sourcing: &SourcingBase, j: usize) -> &[(usize, f64)] {
         &self.places[sourcing.cells.of_offer[j] as usize]
     }
 }

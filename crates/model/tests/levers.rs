@@ -1,0 +1,344 @@
+//! Levers on offers, plants, duties and goodwill: each has its sign, saturates, does nothing at size zero and moves no history.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use common::model;
+use kyoso_model::calibrate::launch::with_launches;
+use kyoso_model::ids::{Powertrain, year_index};
+use kyoso_model::results::Results;
+use kyoso_model::run::{self, Outcome, RunError};
+use kyoso_model::scenario::{Scenario, Shelf, Vocabulary};
+use kyoso_model::tables::{Table, Values};
+
+fn scenario(levers: &str) -> Scenario {
+    let (world, _) = model();
+    let vocabulary = Vocabulary {
+        parameters: world.parameters.catalogue(),
+        countries: world
+            .countries
+            .iter()
+            .map(|country| country.iso3.clone())
+            .collect(),
+        groups: BTreeMap::new(),
+        variables: Vec::new(),
+        regions: Vec::new(),
+        rules: None,
+        base_year: world.base_year,
+    };
+    let text = format!("name = \"test\"\nhorizon = 2030\n{levers}");
+    let shelf = Shelf(BTreeMap::from([("test".to_owned(), text)]));
+    Scenario::load("test", &shelf, &vocabulary).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn lever(kind: &str, countries: &str, rest: &str) -> String {
+    format!("[[lever]]\nkind = \"{kind}\"\ncountries = [{countries}]\n{rest}\n")
+}
+
+fn project(scenario: &Scenario) -> Outcome {
+    let (world, base) = model();
+    run::run(world, base, scenario).expect("it converges")
+}
+
+fn baseline() -> &'static Outcome {
+    static BASELINE: OnceLock<Outcome> = OnceLock::new();
+    BASELINE.get_or_init(|| project(&scenario("")))
+}
+
+fn refused(levers: &str) -> String {
+    let (world, base) = model();
+    match run::run(world, base, &scenario(levers)) {
+        Err(error @ RunError::Lever { .. }) => error.to_string(),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+fn country(iso3: &str) -> usize {
+    model().0.country(iso3).expect("a country of the pack")
+}
+
+fn made(outcome: &Outcome, iso3: &str, powertrain: Powertrain) -> f64 {
+    let last = outcome.years.last().expect("years");
+    last.industry.made.light[(country(iso3), powertrain.index())]
+}
+
+fn sold(outcome: &Outcome, iso3: &str, powertrain: Powertrain) -> f64 {
+    let last = outcome.years.last().expect("years");
+    last.countries[country(iso3)].light_new[powertrain.index()]
+}
+
+/// Light vehicles from one country to another in the last year.
+fn shipped(outcome: &Outcome, from: &str, to: &str) -> f64 {
+    let network = &model().1.sourcing.network;
+    let e = network.exporter_of[country(from)].expect("it builds") as usize;
+    let last = outcome.years.last().expect("years");
+    last.sourced.flows[country(to) * network.exporters.len() + e]
+}
+
+fn exported(outcome: &Outcome, from: &str, to: &[&str]) -> f64 {
+    to.iter().map(|to| shipped(outcome, from, to)).sum()
+}
+
+const GULF: &str = "\"SAU\", \"ARE\", \"AUS\"";
+
+fn information(million: f64) -> Outcome {
+    let rest = format!("usd_million = {million}\npayer = \"JPN\"\norigin = \"JPN\"");
+    project(&scenario(&lever("joint_information", GULF, &rest)))
+}
+
+fn investment(capacity: f64) -> Outcome {
+    let rest = format!(
+        "capacity = {{ 2024 = {capacity}, 2025 = 0 }}\nmaker = \"Toyota\"\npowertrain = \"BEV\"\npayer = \"makers\""
+    );
+    project(&scenario(&lever("plant_investment", "\"THA\"", &rest)))
+}
+
+fn incentive(usd: f64) -> Outcome {
+    let rest = format!("usd = {usd}\npowertrain = \"BEV\"\npayer = \"THA\"");
+    project(&scenario(&lever("production_incentive", "\"THA\"", &rest)))
+}
+
+fn tariff(points: f64) -> Outcome {
+    let rest = format!("points = {points}\norigin = \"CHN\"\npowertrain = \"BEV\"");
+    project(&scenario(&lever("tariff", "\"THA\"", &rest)))
+}
+
+/// Each step does something in the stated direction, and the second of two equal steps less than the first.
+fn saturates(small: f64, middle: f64, large: f64, sign: f64) {
+    let (first, second) = (sign * (middle - small), sign * (large - middle));
+    assert!(first > 0.0, "{small} {middle}");
+    assert!(second < first, "{small} {middle} {large}");
+}
+
+#[test]
+fn information_moves_third_markets_and_wears_out() {
+    let gulf = ["SAU", "ARE", "AUS"];
+    let of = |outcome: &Outcome| exported(outcome, "THA", &gulf);
+    saturates(
+        of(baseline()),
+        of(&information(50.0)),
+        of(&information(100.0)),
+        1.0,
+    );
+    // What is told in one place does not move another.
+    let elsewhere = |outcome: &Outcome| shipped(outcome, "THA", "JPN");
+    let moved = elsewhere(&information(50.0)) / elsewhere(baseline()) - 1.0;
+    assert!(moved.abs() < 0.02, "{moved}");
+}
+
+#[test]
+fn a_plant_builds_more_and_not_in_proportion() {
+    let of = |outcome: &Outcome| made(outcome, "THA", Powertrain::BatteryElectric);
+    saturates(
+        of(baseline()),
+        of(&investment(50_000.0)),
+        of(&investment(100_000.0)),
+        1.0,
+    );
+    let spent = |outcome: &Outcome| -> f64 {
+        let years = outcome.years.iter();
+        years
+            .flat_map(|year| &year.industry.spending)
+            .map(|(_, _, million)| million)
+            .sum()
+    };
+    let million = spent(&investment(50_000.0));
+    assert!(
+        (million - 50_000.0 * 6000.0 / 1e6).abs() < 1e-6,
+        "{million}"
+    );
+}
+
+#[test]
+fn support_to_makers_brings_output_and_is_paid_for_it() {
+    let of = |outcome: &Outcome| made(outcome, "THA", Powertrain::BatteryElectric);
+    let paid = incentive(1000.0);
+    assert!(of(&paid) > of(baseline()) * 1.01);
+    assert!(of(&incentive(2000.0)) > of(&paid));
+    let last = paid.years.last().expect("years");
+    let (_, _, million) = last.industry.spending[0];
+    assert!(
+        (million - of(&paid) * 1000.0 / 1e6).abs() < 1e-9 * million,
+        "{million}"
+    );
+    // All output cannot come from one country: the share of the world's that it makes is below one.
+    let world: f64 = (0..model().0.countries.len())
+        .map(|c| last.industry.made.light[(c, Powertrain::BatteryElectric.index())])
+        .sum();
+    assert!(of(&incentive(20_000.0)) < world);
+}
+
+#[test]
+fn a_tariff_holds_imports_back_and_builds_at_home() {
+    let of = |outcome: &Outcome| shipped(outcome, "CHN", "THA");
+    saturates(of(baseline()), of(&tariff(0.2)), of(&tariff(0.4)), -1.0);
+    assert!(
+        sold(&tariff(0.2), "THA", Powertrain::BatteryElectric)
+            < sold(baseline(), "THA", Powertrain::BatteryElectric)
+    );
+    // Taking off more duty than there is takes off all of it.
+    assert!((of(&tariff(-0.9)) - of(&tariff(-1.0))).abs() < 1e-6 * of(baseline()));
+}
+
+fn launched(price: f64) -> f64 {
+    let (world, base) = model();
+    let rest = format!(
+        "price_usd = {price}\nfrom = 2026\nmaker = \"HyundaiKia\"\nsegment = \"small\"\npowertrain = \"HEV\""
+    );
+    let scenario = scenario(&lever("launch", "\"THA\"", &rest));
+    let base = &*with_launches(world, base, &scenario);
+    let outcome = run::run(world, base, &scenario).expect("it converges");
+    let thailand = country("THA");
+    let new = base
+        .offers
+        .of(thailand)
+        .position(|j| base.offers.base_share[j] == 0.0);
+    let new = new.expect("the offer is there");
+    let units = |year: i32| {
+        let t = (year - world.base_year - 1) as usize;
+        outcome.years[t].countries[thailand].offer_units[new]
+    };
+    assert!(
+        units(2025) < 1e-6 && units(2026) > 1.0,
+        "{} {}",
+        units(2025),
+        units(2026)
+    );
+    let (plain, before) = (baseline(), &outcome.years[0]);
+    let sum = |year: &run::YearOutcome| year.countries[thailand].light_new.iter().sum::<f64>();
+    assert!((sum(before) / sum(&plain.years[0]) - 1.0).abs() < 1e-9);
+    units(2030)
+}
+
+#[test]
+fn a_launch_sells_from_its_year_and_less_at_a_higher_price() {
+    let (cheap, dear) = (launched(12_000.0), launched(18_000.0));
+    assert!(cheap > dear && dear > 0.0, "{cheap} {dear}");
+}
+
+#[test]
+fn size_zero_changes_nothing_to_the_last_bit() {
+    let zero = scenario(
+        &[
+            lever(
+                "joint_information",
+                GULF,
+                "usd_million = 0\npayer = \"JPN\"",
+            ),
+            lever(
+                "plant_investment",
+                "\"THA\"",
+                "capacity = 0\nmaker = \"Toyota\"\npowertrain = \"BEV\"\npayer = \"makers\"",
+            ),
+            lever(
+                "production_incentive",
+                "\"THA\"",
+                "usd = 0\npowertrain = \"BEV\"\npayer = \"THA\"",
+            ),
+            lever("tariff", "\"THA\"", "points = 0\norigin = \"any\""),
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        tables(&zero, &project(&zero)),
+        tables(&scenario(""), baseline())
+    );
+}
+
+#[test]
+fn no_lever_moves_history() {
+    let all = scenario(
+        &[
+            lever(
+                "joint_information",
+                GULF,
+                "usd_million = 100\npayer = \"JPN\"",
+            ),
+            lever(
+                "plant_investment",
+                "\"THA\"",
+                "capacity = 100000\nmaker = \"Toyota\"\npowertrain = \"BEV\"\npayer = \"makers\"",
+            ),
+            lever(
+                "production_incentive",
+                "\"THA\"",
+                "usd = 3000\npowertrain = \"BEV\"\npayer = \"THA\"",
+            ),
+            lever("tariff", "\"THA\"", "points = 0.3\norigin = \"any\""),
+        ]
+        .concat(),
+    );
+    let (world, base) = model();
+    let outcome = project(&all);
+    let results = |outcome, scenario| {
+        let all = Results {
+            world,
+            base,
+            scenario,
+            outcome,
+        };
+        all.indicators()
+    };
+    let past = |table: &Table| -> Vec<u64> {
+        let column = |name: &str| table.columns.iter().find(|column| column.name == name);
+        let (Some(years), Some(values)) = (column("year"), column("value")) else {
+            panic!("indicators have years and values")
+        };
+        let (Values::Integers(years), Values::Reals(values)) = (&years.values, &values.values)
+        else {
+            panic!("years are integers, values are numbers")
+        };
+        let dated = years
+            .iter()
+            .zip(values)
+            .filter(|(year, _)| **year <= world.base_year);
+        dated.map(|(_, value)| value.to_bits()).collect()
+    };
+    let plain = scenario("");
+    assert_eq!(
+        past(&results(&outcome, &all)),
+        past(&results(baseline(), &plain))
+    );
+    assert_eq!(year_index(2023), year_index(world.base_year));
+}
+
+#[test]
+fn levers_that_ask_for_what_is_not_there_are_named() {
+    let unknown = refused(&format!(
+        "[[lever]]\nname = \"works\"\nkind = \"plant_investment\"\ncountries = [\"THA\"]\n{}",
+        "capacity = 10\nmaker = \"Toyotta\"\npowertrain = \"BEV\"\npayer = \"makers\""
+    ));
+    assert!(
+        unknown.contains("`works`") && unknown.contains("did you mean `Toyota`?"),
+        "{unknown}"
+    );
+    let nowhere = refused(&lever(
+        "plant_investment",
+        "\"ISL\"",
+        "capacity = 10\nmaker = \"Toyota\"\npowertrain = \"BEV\"\npayer = \"makers\"",
+    ));
+    assert!(nowhere.contains("no site in ISL"), "{nowhere}");
+    let sold = refused(&lever(
+        "launch",
+        "\"THA\"",
+        "price_usd = 20000\nmaker = \"Toyota\"\nsegment = \"pickup\"\npowertrain = \"ICE-diesel\"",
+    ));
+    assert!(sold.contains("already"), "{sold}");
+}
+
+fn tables(scenario: &Scenario, outcome: &Outcome) -> Vec<String> {
+    let (world, base) = model();
+    let results = Results {
+        world,
+        base,
+        scenario,
+        outcome,
+    };
+    results
+        .tables()
+        .iter()
+        .map(|table| format!("{table:?}"))
+        .collect()
+}
