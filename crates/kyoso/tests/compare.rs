@@ -279,7 +279,7 @@ fn folders_of_earlier_runs_are_read_back() {
     let undiscounted: f64 = of_thailand.map(|row| number(row, "difference")).sum();
     let net = number(thailand, "net");
     assert!(
-        (net / undiscounted - 1.0).abs() < 0.06,
+        (net / undiscounted - 1.0).abs() < 0.10,
         "{net} {undiscounted}"
     );
     let refused = kyoso(&place.0, &["compare", "old", "new", "--attribute"]);

@@ -54,6 +54,16 @@ const HEADLINE: [(&str, &str, bool); 7] = [
     ("surplus bn", "Consumer Surplus|Light-Duty Vehicle", false),
 ];
 
+/// Variables that an attribution takes apart beside those of the headline.
+const ATTRIBUTED: [&str; 6] = [
+    "Trade|Transportation|Light-Duty Vehicle [Volume]|Exports",
+    "Emissions|CO2|Vehicle Manufacturing",
+    "Labor Force|Employed|Industry|Motor Vehicles",
+    "Production|Transportation|Light-Duty Vehicle|Battery-Electric",
+    "Mineral Demand|Transportation|Light-Duty Vehicle|Lithium",
+    "Mineral Demand|Transportation|Light-Duty Vehicle|Nickel",
+];
+
 /// Tables of money, with the columns that are read back.
 const MONEY: [(&str, &[(&str, Kind)]); 2] = [
     (
@@ -430,7 +440,9 @@ fn selections(
     };
     let usual = HEADLINE
         .iter()
-        .map(|(_, variable, _)| (*variable).to_owned());
+        .map(|(_, variable, _)| *variable)
+        .chain(ATTRIBUTED)
+        .map(str::to_owned);
     let usual: Vec<String> = usual.filter(|variable| all.contains(variable)).collect();
     let selection = Selection {
         variables: or(&options.variables, all),

@@ -236,7 +236,7 @@ fn accounts(table: &Table, input: &CompareInput) -> Option<Map<String, Value>> {
 }
 
 /// Parts by variable and region, of cells that have them.
-fn parts(scenario: usize, attributed: &Attributed) -> Value {
+pub(super) fn parts(scenario: usize, attributed: &Attributed) -> Value {
     let selection = attributed.selection;
     let count = selection.years.len();
     let mut cells = Map::new();

@@ -5,6 +5,7 @@
 //! fixed-size canvases, while ours prints as vectors at any size and the whole report stays near 2 MB.
 
 pub mod compare;
+pub mod strategy;
 mod targets;
 
 use std::collections::BTreeMap;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use kyoso_model::scenario::{Change, Scenario};
+use kyoso_model::scenario::lever::Lever;
+use kyoso_model::scenario::{Change, Scenario, Setting};
 use kyoso_model::tables::Table;
 use kyoso_report::html::compare::{Attributed, CompareInput, Compared, render};
+use kyoso_report::html::strategy::{self, LeverRow, StrategyInput};
 use kyoso_report::manifest::{MADE_BY, Manifest, hash};
 use kyoso_report::write;
 
@@ -32,11 +34,10 @@ pub fn write(
     tables.push(comparison.effectiveness(&comparison.regions));
     tables.extend(comparison.targets());
     let mut outputs = write::tables(draft.folder(), &tables, format)?;
-    let report = report(options, comparison, entries, stage, warnings, &tables)?;
-    outputs.insert(
-        "report.html".to_owned(),
-        write::text(draft.folder(), "report.html", report.as_bytes())?,
-    );
+    for (name, report) in reports(options, comparison, entries, stage, warnings, &tables)? {
+        let written = write::text(draft.folder(), name, report.as_bytes())?;
+        outputs.insert(name.to_owned(), written);
+    }
     let texts: Vec<(String, String)> = entries
         .iter()
         .flat_map(|entry| match entry {
@@ -72,14 +73,15 @@ pub fn write(
     draft.finish()
 }
 
-fn report(
+/// The report, and that of a strategy where a scenario has levers.
+fn reports(
     options: &CompareOptions,
     comparison: &Comparison,
     entries: &[Entry],
     stage: &Stage,
     warnings: &[String],
     tables: &[Table],
-) -> Result<String> {
+) -> Result<Vec<(&'static str, String)>> {
     let scenario = |entry: &Entry| match entry {
         Entry::Scenario(scenario) => Some(scenario.as_ref().clone()),
         Entry::Folder(..) => None,
@@ -125,7 +127,51 @@ fn report(
         discount: comparison.discount,
         warnings,
     };
-    Ok(render(&input)?)
+    let mut reports = vec![("report.html", render(&input)?)];
+    let with_levers =
+        |own: &Option<Scenario>| own.as_ref().is_some_and(|own| !own.levers.is_empty());
+    if let Some(position) = scenarios.iter().skip(1).position(with_levers)
+        && let Some(own) = &scenarios[position + 1]
+    {
+        let levers: Vec<LeverRow> = own.levers.iter().map(lever_row).collect();
+        let budgets: Vec<(String, f64)> = own
+            .budgets
+            .iter()
+            .map(|budget| (budget.payer.clone(), budget.total_usd / 1e6))
+            .collect();
+        let strategy = strategy::render(&StrategyInput {
+            compare: &input,
+            scenario: position + 1,
+            levers: &levers,
+            budgets: &budgets,
+        })?;
+        reports.push(("strategy.html", strategy));
+    }
+    Ok(reports)
+}
+
+/// A lever in words.
+fn lever_row(lever: &Lever) -> LeverRow {
+    let size = match &lever.size {
+        Setting::Constant(value) => format!("{value}, {} to {}", lever.years.0, lever.years.1),
+        Setting::Path(points) => points
+            .iter()
+            .map(|(year, value)| format!("{year} = {value}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let (low, high) = lever.kind.range;
+    LeverRow {
+        name: lever.name.clone(),
+        field: lever.kind.field.to_owned(),
+        kind: lever.kind.name.to_owned(),
+        countries: lever.countries.join(", "),
+        size: format!("{size} ({})", lever.kind.unit),
+        range: format!("{low} to {high}"),
+        payer: lever.payer.clone(),
+        effect: lever.kind.effect.to_owned(),
+        evidence: lever.kind.evidence.to_owned(),
+    }
 }
 
 /// Key, what the base says, what the other scenario says.
