@@ -221,30 +221,43 @@ const REFERENCE_PATHS: [&str; 9] = [
 /// Projects a scenario. Where it changes prices or rules, the size of the market is that of the same
 /// scenario without those changes (model.md section 5: `D_ct` is set once).
 pub fn run(world: &World, base: &Base, scenario: &Scenario) -> Result<Outcome, RunError> {
-    levers::check(world, base, scenario)?;
+    let reference = reference(scenario)
+        .map(|reference| project(world, base, &reference, &world.rules, None))
+        .transpose()?;
+    run_beside(world, base, scenario, reference.as_ref())
+}
+
+/// The scenario that sets the size of the market; none where the scenario sets its own.
+pub fn reference(scenario: &Scenario) -> Option<Scenario> {
     let (of_reference, others): (Vec<_>, Vec<_>) = scenario
         .set
         .iter()
         .cloned()
         .partition(|(path, _)| REFERENCE_PATHS.iter().any(|head| path.starts_with(head)));
-    let acting = scenario
-        .levers
-        .iter()
-        .any(|lever| lever.acts(scenario.horizon));
-    if others.is_empty() && scenario.policy_as_of.is_none() && scenario.rules.is_empty() && !acting
-    {
-        return project(world, base, scenario, &world.rules, None);
-    }
-    let reference = Scenario {
+    let mut levers = scenario.levers.iter();
+    let itself = others.is_empty()
+        && scenario.policy_as_of.is_none()
+        && scenario.rules.is_empty()
+        && !levers.any(|lever| lever.acts(scenario.horizon));
+    (!itself).then(|| Scenario {
         set: of_reference,
         policy_as_of: None,
         levers: Vec::new(),
         rules: Vec::new(),
         ..scenario.clone()
-    };
-    let reference = project(world, base, &reference, &world.rules, None)?;
+    })
+}
+
+/// Projects a scenario beside the run of its [`reference`], on the same base year.
+pub fn run_beside(
+    world: &World,
+    base: &Base,
+    scenario: &Scenario,
+    reference: Option<&Outcome>,
+) -> Result<Outcome, RunError> {
+    levers::check(world, base, scenario)?;
     let rules = rules_of(world, scenario)?;
-    project(world, base, scenario, &rules, Some(&reference))
+    project(world, base, scenario, &rules, reference)
 }
 
 /// The rules of the pack with a scenario's changes.

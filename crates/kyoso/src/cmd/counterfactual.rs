@@ -52,12 +52,7 @@ pub fn counterfactual(common: &Common, options: &CounterfactualOptions) -> Resul
     }
     let mut world = World::as_of(&record, year)?;
     let base = calibrate::calibrate(&mut world, &record);
-    let stage = Stage {
-        record,
-        vocabulary,
-        world,
-        base,
-    };
+    let stage = Stage::new(record, vocabulary, world, base);
     let found = solve(&stage.world, &stage.base, &scenario)?;
     let tables = found.tables(&stage.world, &stage.base);
     let place = options.out.clone().unwrap_or_else(|| {

@@ -1,5 +1,7 @@
 //! The world on which several scenarios are run.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::Result;
 use kyoso_model::calibrate::launch::with_launches;
 use kyoso_model::calibrate::{self, Base};
@@ -8,7 +10,7 @@ use kyoso_model::compare::money::{Money, Region};
 use kyoso_model::ids::Group;
 use kyoso_model::input::{Record, Source, nearest};
 use kyoso_model::results::Results;
-use kyoso_model::run::{self, RunError};
+use kyoso_model::run::{self, Outcome, RunError};
 use kyoso_model::scenario::{Scenario, Vocabulary};
 use kyoso_model::tables::{Table, Values};
 use kyoso_model::world::{Country, World};
@@ -22,6 +24,8 @@ pub struct Stage {
     pub vocabulary: Vocabulary,
     pub world: World,
     pub base: Base,
+    /// Runs that set the size of markets, by what they follow from: many scenarios share one.
+    references: Mutex<Vec<(String, Arc<Outcome>)>>,
 }
 
 impl Stage {
@@ -31,12 +35,58 @@ impl Stage {
         let vocabulary = pack::vocabulary(&record)?;
         let mut world = World::build(&record)?;
         let base = calibrate::calibrate(&mut world, &record);
-        Ok(Self {
+        Ok(Self::new(record, vocabulary, world, base))
+    }
+
+    /// Of what is read and calibrated.
+    pub fn new(record: Record, vocabulary: Vocabulary, world: World, base: Base) -> Self {
+        Self {
             record,
             vocabulary,
             world,
             base,
-        })
+            references: Mutex::default(),
+        }
+    }
+
+    /// Projects a scenario; what sets the size of its markets is projected once.
+    pub fn run(&self, base: &Base, scenario: &Scenario) -> Result<Outcome, RunError> {
+        let Some(reference) = run::reference(scenario) else {
+            return run::run(&self.world, base, scenario);
+        };
+        // Launches lay out the base year anew.
+        let launches = scenario
+            .levers
+            .iter()
+            .filter(|lever| lever.kind.name == "launch");
+        let key = Scenario {
+            name: String::new(),
+            description: String::new(),
+            budgets: Vec::new(),
+            targets: Vec::new(),
+            levers: launches.cloned().collect(),
+            ..reference.clone()
+        }
+        .canonical();
+        let known = |references: &[(String, Arc<Outcome>)]| {
+            let found = references.iter().find(|(other, _)| *other == key);
+            found.map(|(_, outcome)| Arc::clone(outcome))
+        };
+        let locked = || {
+            self.references
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let found = known(&locked());
+        let outcome = match found {
+            Some(outcome) => outcome,
+            None => {
+                let outcome = Arc::new(run::run(&self.world, base, &reference)?);
+                locked().push((key, Arc::clone(&outcome)));
+                outcome
+            }
+        };
+        run::run_beside(&self.world, base, scenario, Some(&outcome))
     }
 
     /// Tables that `pick` takes from the results of a scenario.
@@ -47,7 +97,7 @@ impl Stage {
     ) -> Result<Vec<Table>, RunError> {
         let world = &self.world;
         let base = &*with_launches(world, &self.base, scenario);
-        let outcome = run::run(world, base, scenario)?;
+        let outcome = self.run(base, scenario)?;
         Ok(pick(&Results {
             world,
             base,

@@ -191,7 +191,8 @@ fn series(input: &StrategyInput) -> Value {
     let texts: Value = serde_json::from_str(ENGLISH).unwrap_or_default();
     let years: Vec<i32> = (2015..=input.compare.horizon).collect();
     let mut all = Map::new();
-    for (variable, _) in variables(&texts) {
+    let listed = variables(&texts).into_iter().map(|(variable, _)| variable);
+    for variable in listed.chain(by_kind()) {
         let mut regions = Map::new();
         for region in REGIONS {
             let runs = values(input, &variable, region, &years);
@@ -203,6 +204,31 @@ fn series(input: &StrategyInput) -> Value {
         all.insert(variable, Value::Object(regions));
     }
     Value::Object(all)
+}
+
+/// Sales and production by powertrain, shares of makers by origin.
+fn by_kind() -> Vec<String> {
+    let powertrains = [
+        "Internal Combustion",
+        "Internal Combustion|Full Hybrid",
+        "Plug-in Hybrid",
+        "Battery-Electric",
+        "Fuel-Cell-Electric",
+    ];
+    let mut variables = Vec::new();
+    for kind in ["Sales", "Production"] {
+        for powertrain in powertrains {
+            variables.push(format!(
+                "{kind}|Transportation|Light-Duty Vehicle|{powertrain}"
+            ));
+        }
+    }
+    for origin in ["JPN", "CHN", "KOR", "ASEAN", "EUR", "USA"] {
+        variables.push(format!(
+            "Sales|Transportation|Light-Duty Vehicle [Share]|Maker|{origin}"
+        ));
+    }
+    variables
 }
 
 /// The answer in numbers: label, base year, base, strategy, difference, all of ASEAN at the horizon.

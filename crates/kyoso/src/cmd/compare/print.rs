@@ -48,7 +48,12 @@ pub fn text(comparison: &Comparison, options: &CompareOptions, stage: &Stage) ->
     };
     text.push_str(&money(comparison, &stage.members(&apart)));
     for split in &comparison.splits {
-        text.push_str(&attribution(comparison, split, &apart));
+        text.push_str(&attribution(
+            comparison,
+            split,
+            &apart,
+            !options.variables.is_empty(),
+        ));
     }
     text.push_str(&targets(comparison));
     text
@@ -233,8 +238,8 @@ fn money(comparison: &Comparison, regions: &[Region]) -> String {
     text
 }
 
-/// Parts of the differences in the last year, by region.
-fn attribution(comparison: &Comparison, split: &Split, regions: &[String]) -> String {
+/// Parts of the differences in the last year, by region; of the variables that were asked for, or of the headline.
+fn attribution(comparison: &Comparison, split: &Split, regions: &[String], asked: bool) -> String {
     let selection = &comparison.attributed;
     let Some(last) = selection.years.len().checked_sub(1) else {
         return String::new();
@@ -262,6 +267,7 @@ fn attribution(comparison: &Comparison, split: &Split, regions: &[String]) -> St
         let cell = |v: usize| (v * selection.regions.len() + r) * selection.years.len() + last;
         let there: Vec<usize> = (0..selection.variables.len())
             .filter(|&v| split.parts[0].parts[cell(v)].is_finite())
+            .filter(|&v| !super::ATTRIBUTED.contains(&selection.variables[v].as_str()) || asked)
             .collect();
         let mut rows = vec![vec![region.clone()]];
         rows[0].extend(there.iter().map(|&v| heading(&selection.variables[v])));
