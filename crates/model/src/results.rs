@@ -168,6 +168,7 @@ impl Results<'_> {
             self.production(),
             self.trade(),
             self.trade_balance(),
+            self.offsets(),
             self.energy(),
             self.emissions(),
             self.fiscal(&money),

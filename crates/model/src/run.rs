@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::calibrate::{self, Base, adoption::ADOPTED};
 use crate::cohorts::used_age_profile;
-use crate::ids::{Grid, ORIGINS, POWERTRAINS, SEGMENTS, Segment, YEARS, year_index};
+use crate::ids::{Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, Segment, YEARS, year_index};
 use crate::measures::Measures;
 use crate::parameters::Parameters;
 use crate::rules::{self, Date, Rules, Spent};
@@ -24,6 +24,7 @@ use crate::step::industry::{self, IndustryYear, Setup};
 use crate::step::levers;
 use crate::step::market;
 use crate::step::minerals::{self, Sold};
+use crate::step::offsets::{self, OffsetState, OffsetYear};
 use crate::step::plants::PlantState;
 use crate::step::price::{self, Priced, TOLERANCE};
 use crate::step::sourcing::{self, Sourced};
@@ -170,6 +171,8 @@ pub struct YearOutcome {
     pub industry: IndustryYear,
     /// Output, trade and capacity.
     pub sourced: Sourced,
+    /// Debts of makers under production offsets.
+    pub offsets: Vec<OffsetYear>,
 }
 
 /// A run: every projected year, and what it stands on.
@@ -440,6 +443,11 @@ fn project(
     let base_sourced = Sourced::of_base(&base.sourcing);
     let mut plants = PlantState::at_base(&base.sourcing, &parameters);
     let mut duties = YearDuties::new(world, &base.sourcing);
+    let mut offsets = OffsetState::at_base(world, rules).with_relief(
+        &base.offers,
+        &base.prices.wedges,
+        &base.offers.base_share,
+    );
     let mut years: Vec<YearOutcome> =
         Vec::with_capacity((scenario.horizon - world.base_year) as usize);
     for year in world.base_year + 1..=scenario.horizon {
@@ -526,6 +534,16 @@ fn project(
         let heavy: Vec<f64> = countries.iter().map(|country| country.heavy_new).collect();
         let last_made = years.last().map_or(&base.made, |last| &last.industry.made);
         let readiness = state.industry.labour.readiness(last_made);
+        let direct_cost = |c, f| costs.direct_cost(&base.price_level, world, c, MEDIUM, f);
+        let terms = offsets::Terms {
+            world,
+            rules,
+            year,
+            policy_as_of: scenario.policy_as_of,
+        };
+        let obligations = offsets.obligations(&terms, |c| {
+            direct_cost(c, Powertrain::BatteryElectric.index())
+        });
         let (sourced, plants_after) = sourcing::sourcing(
             &sourcing::Year {
                 world,
@@ -534,14 +552,14 @@ fn project(
                 year,
                 policy_as_of: scenario.policy_as_of,
                 duties: duties.in_year(rules, year, scenario.policy_as_of),
-                obligations: &[],
+                obligations: &obligations,
                 readiness: &readiness,
                 ordered: &measures.plants,
                 incentive: &sourcing::incentive(
                     world,
                     &base.sourcing.network,
                     &measures,
-                    |c, f| costs.direct_cost(&base.price_level, world, c, MEDIUM, f),
+                    direct_cost,
                     t,
                 ),
                 units: &units,
@@ -550,6 +568,14 @@ fn project(
             &plants,
         );
         plants = plants_after;
+        let debts = offsets.settle(
+            &terms,
+            &base.sourcing,
+            &base.offers,
+            &sourced,
+            &units,
+            |c| &countries[c].wedges,
+        );
         let years_ahead = year - world.base_year;
         let battery_gwh = [
             countries.iter().map(|country| country.battery_gwh).sum(),
@@ -595,6 +621,7 @@ fn project(
             grid_g_per_kwh,
             industry,
             sourced,
+            offsets: debts,
         });
     }
     check_budgets(scenario, &measures, &years)?;

@@ -72,6 +72,7 @@ const MONEY: [(&str, &[(&str, Kind)]); 2] = [
             ("payer", Kind::Words),
             ("iso3", Kind::Words),
             ("instrument", Kind::Words),
+            ("rule", Kind::Words),
             ("year", Kind::Integers),
             ("amount", Kind::Reals),
         ],

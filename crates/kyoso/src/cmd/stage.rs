@@ -78,13 +78,12 @@ impl Stage {
                 .unwrap_or_else(PoisonError::into_inner)
         };
         let found = known(&locked());
-        let outcome = match found {
-            Some(outcome) => outcome,
-            None => {
-                let outcome = Arc::new(run::run(&self.world, base, &reference)?);
-                locked().push((key, Arc::clone(&outcome)));
-                outcome
-            }
+        let outcome = if let Some(outcome) = found {
+            outcome
+        } else {
+            let outcome = Arc::new(run::run(&self.world, base, &reference)?);
+            locked().push((key, Arc::clone(&outcome)));
+            outcome
         };
         run::run_beside(&self.world, base, scenario, Some(&outcome))
     }

@@ -83,11 +83,15 @@ impl Money {
         [party, instrument, amount]: [&str; 3],
     ) -> Option<()> {
         let (party, iso3) = (table.words(party)?, table.words("iso3")?);
-        let instrument = table.words(instrument);
+        let (instrument, rule) = (table.words(instrument), table.words("rule"));
         let (year, amount) = (table.integers("year")?, table.reals(amount)?);
         for row in 0..table.rows() {
             let word = |(words, codes): (&'_ [String], &[u32])| words[codes[row] as usize].clone();
-            let how = instrument.map(word).unwrap_or_default();
+            let mut how = instrument.map(word).unwrap_or_default();
+            // Levers are told apart by name.
+            if let Some(name) = rule.filter(|_| how == "lever").map(word) {
+                how = format!("lever: {name}");
+            }
             if amount[row].is_finite() {
                 self.add(
                     item,

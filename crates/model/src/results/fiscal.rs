@@ -107,6 +107,20 @@ impl Results<'_> {
                 let words = [payer, iso3, "lever", &lever.name];
                 rows.push(&words, year.year, &[0.0, -million, 0.0, -million]);
             }
+            for debt in year.offsets.iter().filter(|debt| debt.penalty_usd > 0.0) {
+                let iso3 = self.world.countries[debt.account.country].iso3.as_str();
+                let million = debt.penalty_usd * 1e-6;
+                let of = |payer| {
+                    [
+                        payer,
+                        iso3,
+                        "production_offset",
+                        debt.account.scheme.as_str(),
+                    ]
+                };
+                rows.push(&of(iso3), year.year, &[million, 0.0, 0.0, million]);
+                rows.push(&of("makers"), year.year, &[0.0, -million, 0.0, -million]);
+            }
         }
         rows.table(
             "fiscal",

@@ -6,7 +6,7 @@ use super::{FIRST_SHOWN, Real, Results, Rows, Word, Year, status_words};
 use crate::ids::{ORIGINS, Origin, year_index};
 use crate::sourcing::lines::{LINES, Line};
 use crate::step::sourcing::Sourced;
-use crate::tables::Table;
+use crate::tables::{LongTable, Table};
 
 /// Flows smaller than this are left out of the table `trade`, vehicles a year; sums hold them.
 pub const LEAST_LISTED: f64 = 10.0;
@@ -282,6 +282,57 @@ impl Results<'_> {
                 (Word(4), "maker", "", "maker of the badge; one an origin where makers are not told apart"),
                 (Word(5), "powertrain", "", "line: ICE is every engine without hybrid drive"),
                 (Real(0), "units", "vehicles", "new vehicles"),
+            ],
+        )
+    }
+
+    /// The table `offsets`.
+    pub(super) fn offsets(&self) -> Table {
+        let mut rows = LongTable::new(3, 9);
+        for year in &self.outcome.years {
+            for debt in &year.offsets {
+                let moved = debt.owed + debt.did.imported + debt.account.debt.units;
+                if moved <= 0.0 {
+                    continue;
+                }
+                let account = &debt.account;
+                let words = [
+                    self.world.countries[account.country].iso3.as_str(),
+                    &account.scheme,
+                    &self.world.makers[account.maker].code,
+                ];
+                let numbers = [
+                    debt.owed,
+                    debt.did.imported,
+                    debt.ratio,
+                    debt.did.built,
+                    debt.did.exported,
+                    debt.made_good,
+                    debt.defaulted,
+                    account.debt.units,
+                    debt.penalty_usd * 1e-6,
+                ];
+                rows.push(&words, year.year, &numbers);
+            }
+        }
+        rows.table(
+            "offsets",
+            "Debts of makers under production offsets: vehicles imported with support that are to be built in the country",
+            &[
+                ("iso3", "country that is owed"),
+                ("scheme", "scheme"),
+                ("maker", "maker"),
+            ],
+            &[
+                ("owed", "vehicles", "owed at the start of the year"),
+                ("imported", "vehicles", "imported under the scheme in the year"),
+                ("ratio", "", "vehicles to build for each one owed; empty where nothing is due"),
+                ("built", "vehicles", "battery-electric vehicles that the maker builds there, as far as no earlier scheme takes them"),
+                ("exported", "vehicles", "of them exported"),
+                ("made_good", "vehicles", "debt made good"),
+                ("defaulted", "vehicles", "debt in default"),
+                ("debt", "vehicles", "owed at the end of the year"),
+                ("penalty", "million USD_2023", "paid back: support of the vehicles in default with interest"),
             ],
         )
     }

@@ -10,6 +10,7 @@ pub mod levers;
 pub mod making;
 pub mod market;
 pub mod minerals;
+pub mod offsets;
 pub mod plants;
 pub mod price;
 pub mod sourcing;
