@@ -87,3 +87,29 @@ fn every_indicator_is_defined_in_the_code_list_with_its_unit() {
     }
     let _ = fs::remove_dir_all(place);
 }
+
+#[test]
+fn scenarios_of_one_lever_hold_it_as_the_joint_strategy_does() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/scenarios");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a scenario");
+    let whole = read(&std::path::Path::new(folder).join("joint-strategy.toml"));
+    let mut alone = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        if name.starts_with("lever-") {
+            let text = read(&path);
+            let levers: Vec<&str> = text.split("[[lever]]").skip(1).map(str::trim).collect();
+            assert!(!levers.is_empty(), "{name}");
+            for lever in &levers {
+                assert!(whole.contains(lever), "{name}: {lever}");
+            }
+            alone += levers.len();
+        }
+    }
+    assert_eq!(alone, whole.matches("[[lever]]").count());
+}

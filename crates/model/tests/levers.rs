@@ -342,3 +342,59 @@ fn tables(scenario: &Scenario, outcome: &Outcome) -> Vec<String> {
         .map(|table| format!("{table:?}"))
         .collect()
 }
+
+#[test]
+fn debts_of_offsets_are_made_good_or_paid_back() {
+    let (world, base) = model();
+    let plain = scenario("");
+    let outcome = baseline();
+    let first = &outcome.years[0].offsets;
+    let byd = first
+        .iter()
+        .find(|debt| {
+            debt.account.scheme == "EV3.0" && world.makers[debt.account.maker].code == "BYD"
+        })
+        .expect("it owes from 2022 and 2023");
+    assert!((byd.owed - 30_779.0).abs() < 1e-9, "{}", byd.owed);
+    for year in &outcome.years {
+        for debt in &year.offsets {
+            let left = debt.owed + debt.did.imported
+                - debt.made_good
+                - debt.defaulted
+                - debt.account.debt.units;
+            assert!(left.abs() < 1e-6, "{} {left}", year.year);
+            assert_eq!(
+                debt.penalty_usd > 0.0,
+                debt.defaulted * debt.account.relief_usd > 0.0
+            );
+        }
+    }
+    // After the last year with a ratio nobody owes any more.
+    let last = outcome.years.last().expect("years");
+    assert!(
+        last.offsets
+            .iter()
+            .all(|debt| debt.account.debt.units < 1e-6)
+    );
+    // What makers pay back is what the treasury receives.
+    let results = Results {
+        world,
+        base,
+        scenario: &plain,
+        outcome,
+    };
+    let fiscal = results
+        .money()
+        .into_iter()
+        .find(|table| table.name == "fiscal")
+        .expect("a table");
+    let (words, codes) = fiscal.words("instrument").expect("a column");
+    let amounts = fiscal.reals("amount").expect("a column");
+    let sum: f64 = codes
+        .iter()
+        .zip(amounts)
+        .filter(|(code, _)| words[**code as usize] == "production_offset")
+        .map(|(_, amount)| amount)
+        .sum();
+    assert!(sum.abs() < 1e-9, "{sum}");
+}

@@ -215,7 +215,6 @@ impl Choice<'_> {
     /// Cuts the markets into parts of about equal work.
     fn parts<'b>(&self, served: &'b mut Served) -> Vec<Part<'b>> {
         let (cells, network) = (self.cells, self.network);
-        let markets = cells.start.len() - 1;
         let (mut shares, mut duty, mut cost, mut by_route, mut by_run) = (
             served.shares.as_mut_slice(),
             served.duty.as_mut_slice(),
@@ -224,15 +223,8 @@ impl Choice<'_> {
             served.by_run.as_mut_slice(),
         );
         let mut parts = Vec::with_capacity(PARTS);
-        let mut first = 0;
-        for part in 0..PARTS {
-            let goal = cells.flows() * (part + 1) / PARTS;
-            let mut last = first;
-            while last < markets
-                && (part + 1 == PARTS || cells.flow_start[cells.start[last]] < goal)
-            {
-                last += 1;
-            }
+        for markets in self.cuts() {
+            let (first, last) = (markets.start, markets.end);
             let (c0, c1) = (cells.start[first], cells.start[last]);
             let (r0, r1) = (network.runs.start[first], network.runs.start[last]);
             parts.push(Part {
@@ -243,9 +235,108 @@ impl Choice<'_> {
                 by_route: cut!(by_route, (last - first) * network.exporters.len()),
                 by_run: cut!(by_run, cells.run_flow_start[r1] - cells.run_flow_start[r0]),
             });
-            first = last;
         }
         parts
+    }
+
+    /// Markets in runs of about equal work.
+    fn cuts(&self) -> Vec<std::ops::Range<usize>> {
+        let cells = self.cells;
+        let markets = cells.start.len() - 1;
+        let mut cuts = Vec::with_capacity(PARTS);
+        let mut first = 0;
+        for part in 0..PARTS {
+            let goal = cells.flows() * (part + 1) / PARTS;
+            let mut last = first;
+            while last < markets
+                && (part + 1 == PARTS || cells.flow_start[cells.start[last]] < goal)
+            {
+                last += 1;
+            }
+            cuts.push(first..last);
+            first = last;
+        }
+        cuts
+    }
+
+    /// Vehicles by route, and by pool, kind and entry: the sums of [`Self::serve`] alone, for a fit that asks for them
+    /// over and over.
+    pub fn sums(&self, demand: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let exporters = self.network.exporters.len();
+        let mut by_route = vec![0.0; (self.cells.start.len() - 1) * exporters];
+        let mut rest = by_route.as_mut_slice();
+        let parts: Vec<(std::ops::Range<usize>, &mut [f64])> = self
+            .cuts()
+            .into_iter()
+            .map(|markets| {
+                let routes = cut!(rest, markets.len() * exporters);
+                (markets, routes)
+            })
+            .collect();
+        let sums: Vec<Vec<f64>> = parts
+            .into_par_iter()
+            .map(|(markets, routes)| self.sum_part(markets, routes, demand))
+            .collect();
+        let mut by_entry = vec![0.0; self.entries.len()];
+        for part in sums {
+            for (sum, flow) in by_entry.iter_mut().zip(part) {
+                *sum += flow;
+            }
+        }
+        (by_route, by_entry)
+    }
+
+    fn sum_part(
+        &self,
+        markets: std::ops::Range<usize>,
+        mut routes: &mut [f64],
+        demand: &[f64],
+    ) -> Vec<f64> {
+        let mut by_entry = vec![0.0; self.entries.len()];
+        let (mut weights, mut shares) = (Vec::new(), Vec::new());
+        for importer in markets {
+            let by_route = cut!(routes, self.network.exporters.len());
+            let mut cell = self.cells.start[importer];
+            for run in self.network.runs.of(importer) {
+                let maker = self.network.runs.maker[run] as usize;
+                let pool = self.network.pool(maker);
+                let size = pool.len();
+                let exporters = &self.network.entry_exporter[pool.clone()];
+                let mut ready = [false; LANES];
+                weights.resize(size * LANES, 0.0);
+                shares.resize(size, 0.0);
+                while cell < self.cells.start[importer + 1] && self.cells.run[cell] as usize == run
+                {
+                    let kind = self.cells.kind[cell] as usize;
+                    let lane = lane(kind);
+                    let own = &mut weights[lane * size..(lane + 1) * size];
+                    if !ready[lane] {
+                        ready[lane] = true;
+                        self.weigh(importer, maker, lane, own);
+                    }
+                    self.choose(own, pool.start, kind, &mut shares);
+                    let flows = &mut by_entry[pool.start * KINDS + kind * size..][..size];
+                    for ((flow, share), &exporter) in flows.iter_mut().zip(&shares).zip(exporters) {
+                        let units = demand[cell] * share;
+                        *flow += units;
+                        by_route[exporter as usize] += units;
+                    }
+                    cell += 1;
+                }
+            }
+        }
+        by_entry
+    }
+
+    /// Weights of the routes from the entries of a maker's pool to a market, for a class of duty.
+    fn weigh(&self, importer: usize, maker: usize, lane: usize, weights: &mut [f64]) {
+        let origin = self.origin[maker] as usize;
+        for (weight, entry) in weights.iter_mut().zip(self.network.pool(maker)) {
+            let exporter = self.network.entry_exporter[entry] as usize;
+            let route = Duties::route(self.network, importer, exporter);
+            let content = self.content.of(origin, exporter, lane % LINES);
+            *weight = self.pair[route] * self.routes.weight(self.duties, route, lane, content);
+        }
     }
 
     /// Serves the markets of a part; returns vehicles by pool, kind and entry.
@@ -317,15 +408,22 @@ impl Choice<'_> {
         kind: usize,
         shares: &mut [f64],
     ) -> (f64, f64) {
+        let at = lane(kind) * shares.len();
+        self.choose(&lanes.weight[at..], pool, kind, shares);
+        let (mut duty, mut cost) = (0.0, 0.0);
+        for ((share, rate), gate) in shares.iter().zip(&lanes.duty[at..]).zip(&lanes.cost[at..]) {
+            duty += share * rate;
+            cost += share * gate;
+        }
+        (duty, cost)
+    }
+
+    /// Shares of the entries of one cell at their weights of route.
+    fn choose(&self, weights: &[f64], pool: usize, kind: usize, shares: &mut [f64]) {
         let size = shares.len();
-        let at = lane(kind) * size;
         let of_kind = |kind: usize| &self.entries[pool * KINDS + kind * size..][..size];
         let mut sum = 0.0;
-        for ((share, entry), weight) in shares
-            .iter_mut()
-            .zip(of_kind(kind))
-            .zip(&lanes.weight[at..])
-        {
+        for ((share, entry), weight) in shares.iter_mut().zip(of_kind(kind)).zip(weights) {
             *share = entry * weight;
             sum += *share;
         }
@@ -333,9 +431,7 @@ impl Choice<'_> {
             // No site builds this kind yet: as all kinds of the segment together.
             for line in 0..LINES {
                 let other = of_kind(kind - kind % LINES + line);
-                for ((share, entry), weight) in
-                    shares.iter_mut().zip(other).zip(&lanes.weight[at..])
-                {
+                for ((share, entry), weight) in shares.iter_mut().zip(other).zip(weights) {
                     *share += entry * weight;
                     sum += entry * weight;
                 }
@@ -348,16 +444,8 @@ impl Choice<'_> {
         } else {
             1.0 / size.max(1) as f64
         };
-        let (mut duty, mut cost) = (0.0, 0.0);
-        for ((share, rate), gate) in shares
-            .iter_mut()
-            .zip(&lanes.duty[at..])
-            .zip(&lanes.cost[at..])
-        {
+        for share in shares {
             *share = *share * scale + alike;
-            duty += *share * rate;
-            cost += *share * gate;
         }
-        (duty, cost)
     }
 }

@@ -36,12 +36,19 @@ pub(super) struct Balancing<'a> {
 /// Its solution.
 pub(super) struct Balanced {
     pub served: Served,
+    pub at: Point,
+    pub fit: (f64, usize),
+}
+
+/// Weights at some multipliers, and the flows that follow.
+pub(super) struct Point {
     pub weight: Vec<f64>,
     pub capability: Vec<f64>,
     pub pair: Vec<f64>,
+    entries: Vec<f64>,
+    by_route: Vec<f64>,
     /// Flows by site and line.
     pub site_lines: Vec<f64>,
-    pub fit: (f64, usize),
 }
 
 impl Balancing<'_> {
@@ -51,19 +58,24 @@ impl Balancing<'_> {
         let mut logs = vec![0.0; self.margins.count()];
         let mut sweep = 0;
         loop {
-            let mut balanced = self.flows(&self.margins.split(&logs));
+            let at = self.flows(&self.margins.split(&logs));
             sweep += 1;
-            let (step, error) = self.step(&logs, &balanced);
-            balanced.fit = (error, sweep);
+            let (step, error) = self.step(&logs, &at);
             if error < TOLERANCE || sweep == SWEEPS {
-                return balanced;
+                let gate = vec![1.0; self.network.entries()];
+                let served = self.choice(&at.entries, &at.pair, &gate).serve(self.demand);
+                return Balanced {
+                    served,
+                    at,
+                    fit: (error, sweep),
+                };
             }
             logs = acceleration.next(&logs, step);
         }
     }
 
     /// Flows at given multipliers.
-    fn flows(&self, multipliers: &Multipliers<'_>) -> Balanced {
+    fn flows(&self, multipliers: &Multipliers<'_>) -> Point {
         let weight: Vec<f64> = (0..self.network.sites())
             .map(|site| {
                 if active(self.world, self.network, site, self.world.base_year) {
@@ -91,42 +103,45 @@ impl Balancing<'_> {
         }
         pair.iter_mut().for_each(|log| *log = log.exp());
         let entries = self.network.gather(&weight, &capability);
-        let served = Choice {
+        let (by_route, by_entry) = self.choice(&entries, &pair, &[]).sums(self.demand);
+        let site_lines = self
+            .network
+            .by_site(&by_entry, &entries, &weight, &capability);
+        Point {
+            weight,
+            capability,
+            pair,
+            entries,
+            by_route,
+            site_lines,
+        }
+    }
+
+    fn choice<'b>(&'b self, entries: &'b [f64], pair: &'b [f64], gate: &'b [f64]) -> Choice<'b> {
+        Choice {
             network: self.network,
             cells: self.cells,
-            entries: &entries,
-            gate: &vec![1.0; self.network.entries()],
+            entries,
+            gate,
             geography: self.geography,
             routes: self.routes,
-            pair: &pair,
+            pair,
             duties: self.duties,
             content: self.content,
             origin: self.origin,
         }
-        .serve(self.demand);
-        let site_lines = self
-            .network
-            .by_site(&served.by_entry, &entries, &weight, &capability);
-        Balanced {
-            served,
-            weight,
-            capability,
-            pair,
-            site_lines,
-            fit: (0.0, 0),
-        }
     }
 
     /// How far each log is from where its margin puts it; and the largest such distance.
-    fn step(&self, logs: &[f64], balanced: &Balanced) -> (Vec<f64>, f64) {
-        let (margins, by_route) = (self.margins, &balanced.served.by_route);
-        let by_site = balanced
+    fn step(&self, logs: &[f64], at: &Point) -> (Vec<f64>, f64) {
+        let (margins, by_route) = (self.margins, &at.by_route);
+        let by_site = at
             .site_lines
             .chunks(LINES)
             .map(|lines| lines.iter().sum::<f64>());
         let by_exporter = sums_by_exporter(self.network, by_route);
         let mut by_class = vec![0.0; margins.class.len()];
-        for (i, flow) in balanced.site_lines.iter().enumerate() {
+        for (i, flow) in at.site_lines.iter().enumerate() {
             by_class[self.network.site_exporter[i / LINES] as usize * LINES + i % LINES] += flow;
         }
         let by_group = margins.routes.iter().map(|(routes, _)| {

@@ -129,14 +129,15 @@ pub fn calibrate(world: &World, record: &Record, offers: &Offers) -> SourcingBas
             }
         })
         .collect();
-    let production: Vec<f64> = balanced
+    let at = balanced.at;
+    let production: Vec<f64> = at
         .site_lines
         .iter()
         .enumerate()
         .map(|(i, &flow)| flow * production_per_flow[network.site_exporter[i / LINES] as usize])
         .collect();
     let (capacity, capacity_recorded) = capacity(world, &network, &production);
-    let prior = prior(&network, &balanced.weight, &capacity);
+    let prior = prior(&network, &at.weight, &capacity);
     let served = balanced.served;
     SourcingBase {
         run_flows: served.by_run,
@@ -144,9 +145,9 @@ pub fn calibrate(world: &World, record: &Record, offers: &Offers) -> SourcingBas
         cost: served.cost,
         shares: served.shares,
         flows: served.by_route,
-        pair: balanced.pair,
-        weight: balanced.weight,
-        capability: balanced.capability,
+        pair: at.pair,
+        weight: at.weight,
+        capability: at.capability,
         fit: balanced.fit,
         network,
         cells,
