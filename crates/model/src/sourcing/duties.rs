@@ -116,21 +116,38 @@ impl<'a> YearDuties<'a> {
             .filter(|&c| laws[c] != self.known[c])
             .collect();
         if !changed.is_empty() {
-            let moved: Vec<Vec<f64>> = changed
+            let groups = alike(&changed, &laws, &self.at_base);
+            let moved: Vec<Vec<f64>> = groups
                 .par_iter()
-                .map(|&c| {
-                    if laws[c] == self.at_base[c] {
+                .map(|group| {
+                    if laws[group[0]] == self.at_base[group[0]] {
                         return Vec::new();
                     }
-                    let now = rules.active(c, year, as_of);
-                    let then = self.world.rules.active(c, self.world.base_year, None);
-                    self.moved(&now, &then)
+                    // A member of a group stands for the others, but not for what it builds itself.
+                    let pair: Vec<[ActiveRules; 2]> = group
+                        .iter()
+                        .take(2)
+                        .map(|&c| {
+                            [
+                                rules.active(c, year, as_of),
+                                self.world.rules.active(c, self.world.base_year, None),
+                            ]
+                        })
+                        .collect();
+                    self.moved(group, &pair)
                 })
                 .collect();
             let mut duties = (*self.now).clone();
             let width = self.base.network.exporters.len() * LANES;
-            for (&importer, moved) in changed.iter().zip(&moved) {
+            let members = groups
+                .iter()
+                .zip(&moved)
+                .flat_map(|(group, moved)| group.iter().map(move |&c| (c, moved)));
+            for (importer, moved) in members {
                 for at in 0..width {
+                    if self.base.network.exporters[at / LANES] as usize == importer {
+                        continue;
+                    }
                     let cell = importer * width + at;
                     let change = moved.get(at).copied().unwrap_or(0.0);
                     let recorded = &self.base.duties;
@@ -146,11 +163,12 @@ impl<'a> YearDuties<'a> {
         Arc::clone(&self.now)
     }
 
-    /// Change of duty on each route to an importer, by exporter and class.
-    fn moved(&self, now: &ActiveRules, then: &ActiveRules) -> Vec<f64> {
+    /// Change of duty on each route to importers under one law, by exporter and class.
+    fn moved(&self, group: &[usize], pair: &[[ActiveRules; 2]]) -> Vec<f64> {
         let mut moved = Vec::with_capacity(self.base.network.exporters.len() * LANES);
         for &exporter in &self.base.network.exporters {
             let exporter = usize::from(exporter);
+            let [now, then] = &pair[usize::from(group[0] == exporter && pair.len() > 1)];
             for lane in 0..LANES {
                 let traits = typical(self.world, exporter, lane);
                 moved.push(now.plain_duty(&traits, exporter) - then.plain_duty(&traits, exporter));
@@ -158,6 +176,21 @@ impl<'a> YearDuties<'a> {
         }
         moved
     }
+}
+
+/// Importers in groups of one law now and in the base year, such as the members of the European Union.
+fn alike(importers: &[usize], now: &[DutyLaw], then: &[DutyLaw]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for &c in importers {
+        let same = |group: &&mut Vec<usize>| {
+            now[group[0]] == now[c] && then[group[0]] == then[c] && !now[c].is_empty()
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(c),
+            None => groups.push(vec![c]),
+        }
+    }
+    groups
 }
 
 /// A vehicle that stands for a class: of a maker at home in the country that builds it, of middle size and price.

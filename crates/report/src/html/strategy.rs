@@ -118,6 +118,7 @@ pub fn render(input: &StrategyInput) -> Result<String, minijinja::Error> {
             discount => format!("{:.1}", compare.discount * 100.0),
             cards => template_value(cards(input, &texts)),
             levers => template_value(json!(levers)),
+        kinds => template_value(kinds(input.levers)),
             origins => template_value(origins(&accounts, input, &texts["script"]["origins"])),
             countries => template_value(countries(&accounts, input)),
             payers => template_value(payers(&accounts, input)),
@@ -271,6 +272,29 @@ fn lever_row(lever: &LeverRow, accounts: &[Account], input: &StrategyInput) -> V
         "paid": if paid == 0.0 { "–".to_owned() } else { number(paid) },
         "present": if paid == 0.0 { "–".to_owned() } else { number(present) },
     })
+}
+
+/// What each kind of lever does and rests on, with the levers that are of it.
+fn kinds(levers: &[LeverRow]) -> Value {
+    let mut kinds: Vec<(&LeverRow, Vec<&str>)> = Vec::new();
+    for lever in levers {
+        match kinds.iter_mut().find(|(of, _)| of.kind == lever.kind) {
+            Some((_, names)) => names.push(&lever.name),
+            None => kinds.push((lever, vec![&lever.name])),
+        }
+    }
+    let rows: Vec<Value> = kinds
+        .into_iter()
+        .map(|(of, names)| {
+            json!({
+                "names": names.join(", "),
+                "effect": of.effect,
+                "evidence": of.evidence,
+                "range": of.range,
+            })
+        })
+        .collect();
+    json!(rows)
 }
 
 /// Profit of makers by origin: in ASEAN, and in the world.

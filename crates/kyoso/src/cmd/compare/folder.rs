@@ -167,7 +167,7 @@ fn lever_row(lever: &Lever) -> LeverRow {
         kind: lever.kind.name.to_owned(),
         countries: lever.countries.join(", "),
         size: format!("{size} ({})", lever.kind.unit),
-        range: format!("{low} to {high}"),
+        range: format!("{low} to {high} {}", lever.kind.unit),
         payer: lever.payer.clone(),
         effect: lever.kind.effect.to_owned(),
         evidence: lever.kind.evidence.to_owned(),
