@@ -1,5 +1,6 @@
 //! One number taken apart: its equation, its terms, and the source of each input.
 
+mod industry;
 mod trade;
 
 use serde::Serialize;
@@ -113,7 +114,13 @@ pub fn explain(
                 &["trade."],
             );
         }
-        Some(country) => country_terms(results, record, country, &mut explanation),
+        Some(country) => match industry::country_terms(results, country, &mut explanation) {
+            Some((tables, parameters)) => {
+                explanation.inputs =
+                    inputs(record, region, world.base_year, year, tables, parameters);
+            }
+            None => country_terms(results, record, country, &mut explanation),
+        },
         None => region_terms(results, &table, &mut explanation),
     }
     Ok(explanation)

@@ -5,8 +5,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use common::model;
+use common::{model, record};
 use kyoso_model::calibrate::launch::with_launches;
+use kyoso_model::explain;
 use kyoso_model::ids::{Powertrain, year_index};
 use kyoso_model::results::Results;
 use kyoso_model::run::{self, Outcome, RunError};
@@ -397,4 +398,52 @@ fn debts_of_offsets_are_made_good_or_paid_back() {
         .map(|(_, amount)| amount)
         .sum();
     assert!(sum.abs() < 1e-9, "{sum}");
+}
+
+#[test]
+fn people_making_and_minerals_are_taken_apart() {
+    let (world, base) = model();
+    let plain = scenario("");
+    let results = Results {
+        world,
+        base,
+        scenario: &plain,
+        outcome: baseline(),
+    };
+    let of = |variable: &str| {
+        explain::explain(&results, record(), variable, "THA", 2030).expect("it is an indicator")
+    };
+    let sum = |told: &explain::Explanation, names: &[&str]| -> f64 {
+        let terms = told
+            .terms
+            .iter()
+            .filter(|term| names.contains(&term.name.as_str()));
+        terms.map(|term| term.value).sum()
+    };
+    let making = of("Emissions|CO2|Vehicle Manufacturing");
+    let parts = sum(&making, &["assembly", "materials", "battery"]);
+    assert!(
+        (parts / making.value - 1.0).abs() < 1e-9,
+        "{parts} {}",
+        making.value
+    );
+    let nickel = of("Mineral Demand|Transportation|Light-Duty Vehicle|Nickel");
+    let tonnes = sum(&nickel, &["needed here"]);
+    assert!(
+        (tonnes / 1e3 / nickel.value - 1.0).abs() < 1e-9,
+        "{tonnes} {}",
+        nickel.value
+    );
+    let people = of("Labor Force|Employed|Industry|Motor Vehicles");
+    let needed: f64 = people
+        .terms
+        .iter()
+        .filter(|term| term.name.starts_with("needed"))
+        .map(|term| term.value)
+        .sum();
+    assert!(
+        (needed / 1e6 / people.value - 1.0).abs() < 1e-9,
+        "{needed} {}",
+        people.value
+    );
 }
