@@ -249,13 +249,7 @@ impl ActiveRules<'_> {
     /// The same without the other taxes, for vehicles whose price decides nothing.
     pub fn plain_duty(&self, offer: &OfferTraits, built: usize) -> f64 {
         let of = |period: &Period| {
-            let one = Evaluation {
-                active: self,
-                period,
-                offer,
-                built,
-                funded: &[],
-            };
+            let one = Evaluation::new(self, period, offer, built, &[]);
             period.weight * one.duty()
         };
         self.periods.iter().map(of).sum()
@@ -316,13 +310,7 @@ impl ActiveRules<'_> {
         for period in &self.periods {
             for &(built, share) in offer.built {
                 let weight = period.weight * share;
-                let one = Evaluation {
-                    active: self,
-                    period,
-                    offer,
-                    built,
-                    funded,
-                };
+                let one = Evaluation::new(self, period, offer, built, funded);
                 let producer = if self.has_limits {
                     one.producer_price()
                 } else {

@@ -34,18 +34,38 @@ impl Line {
 
 /// One offer from one place in one part of a year.
 pub(super) struct Evaluation<'a, 'r> {
-    pub active: &'a ActiveRules<'r>,
-    pub period: &'a Period<'r>,
-    pub offer: &'a OfferTraits<'a>,
-    pub built: usize,
-    pub funded: &'a [f64],
+    active: &'a ActiveRules<'r>,
+    period: &'a Period<'r>,
+    offer: &'a OfferTraits<'a>,
+    built: usize,
+    funded: &'a [f64],
+    /// Rules of the period that hold for the offer, in their order.
+    applied: Vec<&'a Compiled<'r>>,
 }
 
-impl<'r> Evaluation<'_, 'r> {
-    fn applying(&self, instrument: Instrument) -> impl Iterator<Item = &Compiled<'r>> {
-        self.period.rules.iter().filter(move |rule| {
-            rule.is(instrument) && rule.applies(self.offer, self.built, self.active.country)
-        })
+impl<'a, 'r> Evaluation<'a, 'r> {
+    /// Finds the rules that hold.
+    pub fn new(
+        active: &'a ActiveRules<'r>,
+        period: &'a Period<'r>,
+        offer: &'a OfferTraits<'a>,
+        built: usize,
+        funded: &'a [f64],
+    ) -> Self {
+        let applies = |rule: &&Compiled| rule.applies(offer, built, active.country);
+        Self {
+            active,
+            period,
+            offer,
+            built,
+            funded,
+            applied: period.rules.iter().filter(applies).collect(),
+        }
+    }
+
+    fn applying(&self, instrument: Instrument) -> impl Iterator<Item = &'a Compiled<'r>> {
+        let applied = self.applied.iter().copied();
+        applied.filter(move |rule| rule.is(instrument))
     }
 
     /// What the budget of a rule pays of it.
@@ -290,10 +310,8 @@ impl<'r> Evaluation<'_, 'r> {
                         powertrain: Powertrain::Gasoline,
                         ..*self.offer
                     };
-                    let twin = Evaluation {
-                        offer: &engine,
-                        ..*self
-                    };
+                    let twin =
+                        Evaluation::new(self.active, self.period, &engine, self.built, self.funded);
                     rule.value * twin.least_rate(tax).map_or(0.0, |(_, rate)| rate)
                 }
                 _ => continue,
@@ -312,23 +330,15 @@ impl<'r> Evaluation<'_, 'r> {
 
     /// Support: of each payer the greatest; what a budget pays of it.
     fn support(&self, charge: &mut dyn FnMut(&Compiled<'r>, Line)) {
-        for rule in self
-            .period
-            .rules
-            .iter()
-            .filter(|rule| rule.rule.instrument.is_support())
-        {
-            if !rule.applies(self.offer, self.built, self.active.country) {
-                continue;
-            }
+        let applied = self.applied.iter().copied();
+        for rule in applied.filter(|rule| rule.rule.instrument.is_support()) {
             let greater = |other: &Compiled| {
                 other.rule.instrument == rule.rule.instrument
                     && other.family == rule.family
                     && (other.value > rule.value
                         || (other.value == rule.value && other.position < rule.position))
-                    && other.applies(self.offer, self.built, self.active.country)
             };
-            if self.period.rules.iter().any(greater) {
+            if self.applied.iter().any(|other| greater(other)) {
                 continue;
             }
             charge(
