@@ -10,6 +10,7 @@ use kyoso_model::run;
 use kyoso_model::scenario::lever::Lever;
 use kyoso_model::scenario::{ParameterInfo, Reach, Scenario, Setting, Shelf, Vocabulary};
 use kyoso_model::tables::Values;
+use rayon::prelude::*;
 
 const HORIZON: i32 = 2028;
 
@@ -162,35 +163,40 @@ fn samples(info: &ParameterInfo) -> (String, f64, f64) {
     )
 }
 
+/// What is wrong with a parameter.
+fn faults(info: &ParameterInfo, baseline: &[Reals]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (path, high, low) = samples(info);
+    let constant = |value| numbers(vec![(path.clone(), Setting::Constant(value))]);
+    let (with_high, with_low) = (constant(high), constant(low));
+    if moved(&with_high, &with_low) < 1e-6 {
+        wrong.push(format!("`{path}` = {high} and {low} come to the same"));
+    }
+    let past = history_moved(&with_high, baseline);
+    if !past.is_empty() {
+        wrong.push(format!("`{path}` moves history: {}", past.join(", ")));
+    }
+    if info.reach == Reach::Year {
+        let points = vec![(2024, high), (2026, high), (2027, low)];
+        let over_years = numbers(vec![(path.clone(), Setting::Path(points))]);
+        if moved(&over_years, &with_high) < 1e-6 {
+            wrong.push(format!("`{path}` does not follow its path over years"));
+        }
+    }
+    wrong
+}
+
 #[test]
 fn every_parameter_that_may_be_set_moves_results_and_none_moves_history() {
     let catalogue = model().0.parameters.catalogue();
     let baseline = numbers(Vec::new());
-    let mut wrong = Vec::new();
-    for info in catalogue
-        .iter()
+    let wrong: Vec<String> = catalogue
+        .par_iter()
         .filter(|info| info.reach != Reach::Calibration)
         // One origin stands for all: the rows differ in nothing else.
         .filter(|info| !info.path.starts_with("cost.") || info.path.contains(".CHN"))
-    {
-        let (path, high, low) = samples(info);
-        let constant = |value| numbers(vec![(path.clone(), Setting::Constant(value))]);
-        let (with_high, with_low) = (constant(high), constant(low));
-        if moved(&with_high, &with_low) < 1e-6 {
-            wrong.push(format!("`{path}` = {high} and {low} come to the same"));
-        }
-        let past = history_moved(&with_high, &baseline);
-        if !past.is_empty() {
-            wrong.push(format!("`{path}` moves history: {}", past.join(", ")));
-        }
-        if info.reach == Reach::Year {
-            let points = vec![(2024, high), (2026, high), (2027, low)];
-            let over_years = numbers(vec![(path.clone(), Setting::Path(points))]);
-            if moved(&over_years, &with_high) < 1e-6 {
-                wrong.push(format!("`{path}` does not follow its path over years"));
-            }
-        }
-    }
+        .flat_map_iter(|info| faults(info, &baseline))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
