@@ -40,13 +40,14 @@ fn with_base_market<T>(
     let range = base.offers.of(c);
     let beside = price::beside(world, costs, &base.offers, c);
     let wedges = &base.prices.wedges[c];
+    let utility = base.utility(c);
     let cost = &base.prices.marginal_cost_usd[range.clone()];
     with(&Settled {
         market: ClassMarket {
             tastes: &base.tastes,
             buyers: &base.buyers[c],
             layout: &base.prices.layout[c],
-            utility: &base.prices.utility[range.clone()],
+            utility: &utility,
             beside: &beside,
         },
         consumer_cost: wedges.consumer_costs(cost),

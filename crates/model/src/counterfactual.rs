@@ -117,7 +117,7 @@ fn country(base: &Base, law: &Law, marginal_cost_usd: &[f64], c: usize) -> Count
         tastes: &base.tastes,
         buyers: &base.buyers[c],
         layout: &prices.layout[c],
-        utility: &prices.utility[range.clone()],
+        utility: &base.utility(c),
         beside_usd: &price::beside(world, costs, offers, c),
         wedges: &wedges,
         marginal_cost_usd,

@@ -19,6 +19,7 @@ use crate::step::battery::pack_price;
 use crate::step::biofuel::{self, Blend};
 use crate::step::cost::{self, CostYear};
 use crate::step::energy::{self, FleetEnergy, Supply};
+use crate::step::entry;
 use crate::step::fleet::{self, Ageing, Circumstances};
 use crate::step::industry::{self, IndustryYear, Setup};
 use crate::step::levers;
@@ -931,14 +932,20 @@ fn country_year(
                 .iter()
                 .position(|powertrain| powertrain.index() == f)
                 .map_or(0.0, |slot| state.adoption[slot]);
+            // Who enters is like those who sell already and has nothing to catch up.
+            let lag = match base.entrants[j] {
+                Some(_) => 0.0,
+                None => base.lag[(c, o * POWERTRAINS + f)],
+            };
             // A lag is in log shares within the powertrain, where utility counts by 1/lambda.
             base.prices.utility[j] + adopted
-                - base.tastes.lambda()
-                    * base.lag[(c, o * POWERTRAINS + f)]
-                    * year_of.constants.catch_up
+                - base.tastes.lambda() * lag * year_of.constants.catch_up
         })
         .collect();
 
+    let pace = parameters.at("entry.chinese_pace", year);
+    entry::pass_year(base, c, pace, &mut state.absent);
+    entry::let_in(base, c, &state.absent, &mut utility);
     levers::put_on_sale(base, year_of.measures, (c, t), &mut utility);
     levers::tell(
         world,

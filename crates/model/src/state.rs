@@ -5,6 +5,7 @@ use crate::cohorts::AGES;
 use crate::ids::{Grid, POWERTRAINS, YEARS};
 use crate::rules::Spent;
 use crate::step::energy::FleetEnergy;
+use crate::step::entry;
 use crate::step::industry::IndustryState;
 use crate::step::standards::Multipliers;
 
@@ -39,6 +40,8 @@ pub struct CountryState {
     pub list_price_usd: Vec<f64>,
     /// Multipliers of rules, likewise.
     pub multipliers: Multipliers,
+    /// Part of each offer that has not entered yet.
+    pub absent: Vec<f64>,
     /// What the budgets of the country's schemes have paid.
     pub spent: Spent,
     /// Energy of the year, which next year's biofuel supply is measured against; none before it is known.
@@ -77,6 +80,7 @@ impl CountryState {
                 .collect(),
             list_price_usd: base.prices.list_price_usd[base.offers.of(c)].to_vec(),
             multipliers: Multipliers::default(),
+            absent: entry::absent(base, c),
             spent: Spent::default(),
             energy: None,
         }

@@ -271,3 +271,63 @@ fn origins_projected_from_earlier_years_do_better_than_drift() {
         }
     }
 }
+
+/// Battery-electric units of a country in the last projected year by whether the offer was asleep in the base year, and those of
+/// Chinese makers among them.
+fn entered(iso3: &str, pace: Option<f64>) -> [f64; 3] {
+    let (world, base) = model();
+    let scenario = Scenario {
+        horizon: 2030,
+        set: pace
+            .map(|pace| ("entry.chinese_pace".to_owned(), Setting::Constant(pace)))
+            .into_iter()
+            .collect(),
+        ..Scenario::default()
+    };
+    let outcome = run::run(world, base, &scenario).expect("an equilibrium");
+    let c = world.country(iso3).expect("a country");
+    let units = &outcome.years.last().expect("a year").countries[c].offer_units;
+    let mut sums = [0.0; 3];
+    for (k, j) in base.offers.of(c).enumerate() {
+        if base.offers.powertrain[j] as usize == Powertrain::BatteryElectric.index() {
+            let asleep = base.entrants[j].is_some();
+            sums[usize::from(asleep)] += units[k];
+            if asleep && base.offers.origin[j] as usize == Origin::China.index() {
+                sums[2] += units[k];
+            }
+        }
+    }
+    sums
+}
+
+#[test]
+fn makers_enter_at_the_pace_of_the_record_and_decide_who_sells_more_than_how_much() {
+    let [sold, entrants, chinese] = entered("THA", None);
+    assert!(
+        entrants > 0.02 * sold && entrants < 0.5 * sold,
+        "{sold} {entrants}"
+    );
+    let [_, _, faster] = entered("THA", Some(3.0));
+    assert!(faster > 1.2 * chinese, "{chinese} {faster}");
+    let [_, others, none] = entered("THA", Some(0.3));
+    assert!(none < 0.6 * chinese && others > 0.0, "{none} {chinese}");
+    let all = |sums: [f64; 3]| sums[0] + sums[1];
+    let (slow, fast) = (
+        all(entered("THA", Some(0.3))),
+        all(entered("THA", Some(3.0))),
+    );
+    assert!((fast / slow - 1.0).abs() < 0.1, "{slow} {fast}");
+}
+
+#[test]
+fn who_may_enter_sells_nothing_in_the_base_year() {
+    let (_, base) = model();
+    let mut waiting = 0;
+    for (entrant, share) in base.entrants.iter().zip(&base.offers.base_share) {
+        if let Some(entrant) = entrant {
+            waiting += 1;
+            assert!(*share == 0.0 && entrant.weight > 0.0 && entrant.hazard > 0.0);
+        }
+    }
+    assert!(waiting > 50, "{waiting}");
+}

@@ -5,6 +5,8 @@
 //! and a Chinese maker that sells abroad starts to sell in a further country. Hazards are events over
 //! maker-years at risk, by origin of the maker; a launch of hybrids is not on record by brand.
 
+use super::Base;
+use super::launch::{self, Launch};
 use super::mix::Offers;
 use crate::ids::{Origin, POWERTRAINS, Powertrain, SEGMENTS, Segment};
 use crate::parameters::Parameters;
@@ -33,7 +35,6 @@ const BEV: usize = Powertrain::BatteryElectric.index();
 pub fn candidates(world: &World, offers: &Offers, parameters: &Parameters) -> Vec<Vec<Candidate>> {
     let abroad = battery_electric_segments(world, offers);
     let discount = parameters.get("entry.first_year_discount");
-    let pace = parameters.get("entry.chinese_pace");
     (0..world.countries.len())
         .map(|c| {
             if !world.maker_market[c].named {
@@ -57,12 +58,11 @@ pub fn candidates(world: &World, offers: &Offers, parameters: &Parameters) -> Ve
                         }
                         _ => return None,
                     };
-                    let factor = if origin == Origin::China { pace } else { 1.0 };
                     Some(Candidate {
                         maker: m,
                         segment: Segment::ALL[segment],
                         powertrain: Powertrain::BatteryElectric,
-                        hazard: (hazard * factor).clamp(0.0, 1.0),
+                        hazard: hazard.clamp(0.0, 1.0),
                         first_year_discount: discount,
                         resident,
                     })
@@ -70,6 +70,104 @@ pub fn candidates(world: &World, offers: &Offers, parameters: &Parameters) -> Ve
                 .collect()
         })
         .collect()
+}
+
+/// What an offer that is asleep in the base year may become.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entrant {
+    /// Probability a year that it starts, given that it has not, at the pace of the record.
+    pub hazard: f64,
+    /// Made by a Chinese maker, whose pace abroad is a parameter.
+    pub chinese: bool,
+    /// Weight in its powertrain at base-year prices over that of all offers sold.
+    pub weight: f64,
+}
+
+/// The base year with everyone who may enter a market asleep in it. Markets where nobody sells what would enter are left as they are.
+pub fn with_entrants(world: &World, base: Base) -> Base {
+    let mut comers: Vec<(Launch, Candidate)> = Vec::new();
+    for (country, list) in candidates(world, &base.offers, &world.parameters)
+        .into_iter()
+        .enumerate()
+    {
+        let is_electric = |j: usize| base.offers.powertrain[j] as usize == BEV;
+        if base.offers.of(country).any(is_electric) {
+            comers.extend(list.into_iter().map(|candidate| {
+                let launch = Launch {
+                    country,
+                    maker: candidate.maker,
+                    segment: candidate.segment.index(),
+                    powertrain: candidate.powertrain.index(),
+                    price_usd: f64::NAN,
+                    discount: -candidate.first_year_discount,
+                    // Who sells many pickups is not therefore liked for electric cars.
+                    by_standing: false,
+                };
+                (launch, candidate)
+            }));
+        }
+    }
+    if comers.is_empty() {
+        return base;
+    }
+    let launches: Vec<Launch> = comers.iter().map(|(launch, _)| *launch).collect();
+    let mut base = launch::with_offers(world, &base, &launches);
+    for (launch, candidate) in comers {
+        let of = base.offers.of(launch.country);
+        let found = of.clone().find(|&j| {
+            base.offers.base_share[j] <= 0.0
+                && base.offers.maker[j] as usize == launch.maker
+                && base.offers.segment[j] as usize == launch.segment
+                && base.offers.powertrain[j] as usize == launch.powertrain
+        });
+        let Some(j) = found else { continue };
+        // At the mean slope of buyers; what stands beside the price is that of its kind.
+        let slope = mean_slope(&base, launch.country);
+        let pull = |j: usize| {
+            let utility = base.prices.utility[j] - slope * base.prices.consumer_price_usd[j];
+            utility / base.tastes.lambda()
+        };
+        let sold: f64 = of
+            .filter(|&k| {
+                base.offers.base_share[k] > 0.0 && base.offers.powertrain[k] as usize == BEV
+            })
+            .map(|k| (pull(k) - pull(j)).exp())
+            .sum();
+        base.entrants[j] = Some(Entrant {
+            hazard: candidate.hazard,
+            chinese: world.makers[launch.maker].origin == Origin::China,
+            weight: 1.0 / sold,
+        });
+    }
+    hold_to_median(&mut base);
+    base
+}
+
+/// Where one maker has the market for itself its offers say little about an entrant's: nobody weighs more than the median entrant.
+fn hold_to_median(base: &mut Base) {
+    let mut weights: Vec<f64> = base.entrants.iter().flatten().map(|of| of.weight).collect();
+    weights.sort_by(f64::total_cmp);
+    let Some(&median) = weights.get(weights.len() / 2) else {
+        return;
+    };
+    for (entrant, utility) in base.entrants.iter_mut().zip(&mut base.prices.utility) {
+        if let Some(entrant) = entrant
+            && entrant.weight > median
+        {
+            *utility -= base.tastes.lambda() * (entrant.weight / median).ln();
+            entrant.weight = median;
+        }
+    }
+}
+
+fn mean_slope(base: &Base, c: usize) -> f64 {
+    let buyers = &base.buyers[c];
+    buyers
+        .slope
+        .iter()
+        .zip(&buyers.weight)
+        .map(|(slope, weight)| slope * weight)
+        .sum()
 }
 
 /// Shares of a country's makers by segment and powertrain.

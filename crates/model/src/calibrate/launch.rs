@@ -1,8 +1,9 @@
-//! Launches: offers that a scenario brings to a market, asleep in the base year.
+//! Offers that a market does not have in the base year, asleep in it: launches of a scenario and makers that may enter.
 //!
 //! The base year is laid out anew with the offers at a share of zero, so that history stays what it is. An entrant's utility is
 //! the mean over offers of its powertrain in the segment (else in the market), plus what its maker's offers stand above the
-//! market's, less a discount; its marginal cost is the lever's price less the market's mean margin.
+//! market's, less a discount; its marginal cost is its price less the market's mean margin; the price is the lever's, or for one that may enter that of offers
+//! of its kind.
 
 use std::borrow::Cow;
 
@@ -26,15 +27,19 @@ use crate::world::World;
 /// Greatest part of the price that is margin.
 const MOST_MARGIN: f64 = 0.5;
 
-/// An offer that a lever brings.
+/// An offer that comes to a market.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Launch {
-    country: usize,
-    maker: usize,
-    segment: usize,
-    powertrain: usize,
-    price_usd: f64,
-    discount: f64,
+pub(super) struct Launch {
+    pub country: usize,
+    pub maker: usize,
+    pub segment: usize,
+    pub powertrain: usize,
+    /// Producer's price, USD 2023; that of offers of its kind where it is NaN.
+    pub price_usd: f64,
+    /// Log-odds within the powertrain.
+    pub discount: f64,
+    /// Whether what the maker sells already tells how the offer is liked.
+    pub by_standing: bool,
 }
 
 /// Position of maker, segment and powertrain that a launch names; none where one of them is unknown.
@@ -50,20 +55,30 @@ pub fn named(world: &World, lever: &Lever) -> Option<(usize, usize, usize)> {
 pub fn with_launches<'a>(world: &World, base: &'a Base, scenario: &Scenario) -> Cow<'a, Base> {
     let launches = launches(world, base, scenario);
     if launches.is_empty() {
-        return Cow::Borrowed(base);
+        Cow::Borrowed(base)
+    } else {
+        Cow::Owned(with_offers(world, base, &launches))
     }
-    let (offers, from) = laid_out(world, &base.offers, &launches);
+}
+
+/// The base year laid out anew with offers asleep in it.
+pub(super) fn with_offers(world: &World, base: &Base, launches: &[Launch]) -> Base {
+    let (offers, from) = laid_out(world, &base.offers, launches);
     let sourcing = sourcing(world, &base.sourcing, &offers);
     let built = Built::new(&sourcing, &sourcing.shares);
     let mut new = Base {
+        entrants: from
+            .iter()
+            .map(|known| known.and_then(|j| base.entrants.get(j).copied().flatten()))
+            .collect(),
         offers,
         sourcing,
         built,
         ..base.clone()
     };
     let costs = cost::history(world, year_index(world.base_year));
-    price(world, base, &mut new, &from, &launches, &costs);
-    Cow::Owned(new)
+    price(world, base, &mut new, &from, launches, &costs);
+    new
 }
 
 /// Launches within the horizon of offers that the market does not have.
@@ -90,6 +105,7 @@ fn launches(world: &World, base: &Base, scenario: &Scenario) -> Vec<Launch> {
                 powertrain,
                 price_usd: lever.size_in(first.unwrap_or(lever.years.0)),
                 discount: lever.number("discount"),
+                by_standing: true,
             };
             let same = |other: &Launch| {
                 (other.country, other.maker, other.segment, other.powertrain)
@@ -112,8 +128,18 @@ fn laid_out(world: &World, old: &Offers, launches: &[Launch]) -> (Offers, Vec<Op
     };
     let mut from = Vec::new();
     for country in 0..old.start.len() - 1 {
+        let launched = |j: &usize| {
+            launches.iter().any(|launch| {
+                launch.country == country
+                    && launch.maker == old.maker[*j] as usize
+                    && launch.segment == old.segment[*j] as usize
+                    && launch.powertrain == old.powertrain[*j] as usize
+            })
+        };
         let mut places: Vec<(usize, usize, usize, Option<usize>)> = old
             .of(country)
+            // Who is launched no longer may enter.
+            .filter(|j| !launched(j))
             .map(|j| {
                 (
                     old.maker[j] as usize,
@@ -228,15 +254,20 @@ fn price(
             }) else {
                 continue;
             };
+            let price_usd = if launch.price_usd.is_nan() {
+                alike(old, launch, |k| prices.producer_price_usd[k])
+            } else {
+                launch.price_usd
+            };
             let margin = mean(old, c, |k| {
                 prices.producer_price_usd[k] - prices.marginal_cost_usd[k]
             });
-            let margin = margin.min(MOST_MARGIN * launch.price_usd);
+            let margin = margin.min(MOST_MARGIN * price_usd);
             spread.utility[j] = utility(old, launch);
-            spread.producer_price_usd[j] = launch.price_usd;
-            spread.marginal_cost_usd[j] = launch.price_usd - margin;
-            spread.eligibility_usd[j] = launch.price_usd;
-            spread.list_price_usd[j] = launch.price_usd;
+            spread.producer_price_usd[j] = price_usd;
+            spread.marginal_cost_usd[j] = price_usd - margin;
+            spread.eligibility_usd[j] = price_usd;
+            spread.list_price_usd[j] = price_usd;
             spread.direct_cost_usd[j] = costs.direct_cost(
                 &old.price_level,
                 world,
@@ -280,26 +311,46 @@ fn price(
     new.prices = spread;
 }
 
-/// Utility of an entrant.
-fn utility(base: &Base, launch: &Launch) -> f64 {
-    let offers = &base.offers;
-    let of = |pick: &dyn Fn(usize) -> bool| -> Option<f64> {
-        // Every offer counts alike: what sells most is not what an entrant may expect to be.
-        let (mut sum, mut weight) = (0.0, 0.0);
-        for j in offers.of(launch.country).filter(|&j| pick(j)) {
-            sum += base.prices.utility[j];
-            weight += 1.0;
+/// Mean over a market's offers that are sold and pass; every offer counts alike: what sells most is not what an entrant may expect
+/// to be.
+fn plain_mean(
+    base: &Base,
+    c: usize,
+    pass: impl Fn(usize) -> bool,
+    of: impl Fn(usize) -> f64,
+) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for j in base.offers.of(c) {
+        if base.offers.base_share[j] > 0.0 && pass(j) {
+            sum += of(j);
+            count += 1.0;
         }
-        (weight > 0.0).then(|| sum / weight)
-    };
+    }
+    (count > 0.0).then(|| sum / count)
+}
+
+/// Mean over offers of a launch's powertrain in its segment, else of its powertrain, else of the market.
+fn alike(base: &Base, launch: &Launch, of: impl Fn(usize) -> f64) -> f64 {
+    let (offers, c) = (&base.offers, launch.country);
     let same_powertrain = |j: usize| offers.powertrain[j] as usize == launch.powertrain;
     let same_segment = |j: usize| offers.segment[j] as usize == launch.segment;
-    let all = of(&|_| true).unwrap_or_default();
-    let alike = of(&|j| same_powertrain(j) && same_segment(j))
-        .or_else(|| of(&same_powertrain))
-        .unwrap_or(all);
-    let of_maker = of(&|j| offers.maker[j] as usize == launch.maker);
-    alike + of_maker.map_or(0.0, |own| own - all) - base.tastes.lambda() * launch.discount
+    plain_mean(base, c, |j| same_powertrain(j) && same_segment(j), &of)
+        .or_else(|| plain_mean(base, c, same_powertrain, &of))
+        .or_else(|| plain_mean(base, c, |_| true, &of))
+        .unwrap_or_default()
+}
+
+/// Utility of an entrant.
+fn utility(base: &Base, launch: &Launch) -> f64 {
+    let utility = |j: usize| base.prices.utility[j];
+    let own = |j: usize| base.offers.maker[j] as usize == launch.maker;
+    let standing = || {
+        let all = plain_mean(base, launch.country, |_| true, utility)?;
+        plain_mean(base, launch.country, own, utility).map(|own| own - all)
+    };
+    let standing = if launch.by_standing { standing() } else { None };
+    alike(base, launch, utility) + standing.unwrap_or_default()
+        - base.tastes.lambda() * launch.discount
 }
 
 /// Mean over a market's sales.

@@ -47,6 +47,8 @@ pub struct Base {
     pub adoption: adoption::AdoptionLaw,
     /// Offers of the base year.
     pub offers: mix::Offers,
+    /// By offer, whether it is asleep in the base year and may enter.
+    pub entrants: Vec<Option<entry::Entrant>>,
     /// Who builds what for whom in the base year.
     pub sourcing: sourcing::SourcingBase,
     /// Where offers are built in the base year.
@@ -77,6 +79,22 @@ pub struct Base {
     pub history_gwh: Grid,
     /// Used imports less exports of the base year, world: what the record of exporters does not explain.
     pub used_discrepancy: f64,
+}
+
+impl Base {
+    /// Utilities of a country's offers in the base year; what is asleep is not on sale.
+    pub fn utility(&self, c: usize) -> Vec<f64> {
+        self.offers
+            .of(c)
+            .map(|j| {
+                if self.offers.base_share[j] > 0.0 {
+                    self.prices.utility[j]
+                } else {
+                    f64::NEG_INFINITY
+                }
+            })
+            .collect()
+    }
 }
 
 /// Packs sold in history: the segments of the base year, packs as large as they were.
@@ -169,7 +187,8 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
     let income: Vec<f64> = (0..world.countries.len())
         .map(|c| world.income[Drivers::Ssp2.index()][(c, base)])
         .collect();
-    Base {
+    let base = Base {
+        entrants: vec![None; offers.maker.len()],
         home_share: sourced.home_share(&sourcing),
         made_share: by_country.iter().map(|made| made / all).collect(),
         residual: residuals
@@ -201,7 +220,8 @@ pub fn calibrate(world: &mut World, record: &Record) -> Base {
         bought,
         history_mix,
         stocks,
-    }
+    };
+    entry::with_entrants(world, base)
 }
 
 /// World sales of plug-in hybrids and battery-electric cars and vans by year, as published.

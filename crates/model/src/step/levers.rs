@@ -159,7 +159,7 @@ const ASLEEP: f64 = -40.0;
 pub fn put_on_sale(base: &Base, measures: &Measures, (c, t): (usize, usize), utility: &mut [f64]) {
     let offers = &base.offers;
     for (utility, j) in utility.iter_mut().zip(offers.of(c)) {
-        if offers.base_share[j] > 0.0 {
+        if offers.base_share[j] > 0.0 || base.entrants[j].is_some() {
             continue;
         }
         let on_sale = measures.launches.iter().any(|launch| {

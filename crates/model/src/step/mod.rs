@@ -4,6 +4,7 @@ pub mod battery;
 pub mod biofuel;
 pub mod cost;
 pub mod energy;
+pub mod entry;
 pub mod fleet;
 pub mod industry;
 pub mod levers;
