@@ -195,7 +195,7 @@ fn launched(price: f64) -> f64 {
     let new = base
         .offers
         .of(thailand)
-        .position(|j| base.offers.base_share[j] == 0.0);
+        .position(|j| base.offers.base_share[j] == 0.0 && base.entrants[j].is_none());
     let new = new.expect("the offer is there");
     let units = |year: i32| {
         let t = (year - world.base_year - 1) as usize;

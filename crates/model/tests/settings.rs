@@ -89,7 +89,14 @@ fn numbers(set: Vec<(String, Setting)>) -> Vec<Reals> {
     let mut numbers = Vec::new();
     // Only standards that bind, levers and budgets that are there, sites that build and flows of some size have rows in these.
     let tables = results.tables();
-    let changing = ["shadow_prices", "fiscal", "budgets", "production", "trade"];
+    let changing = [
+        "shadow_prices",
+        "fiscal",
+        "budgets",
+        "offsets",
+        "production",
+        "trade",
+    ];
     for table in tables
         .iter()
         .filter(|table| !changing.contains(&table.name))

@@ -41,8 +41,14 @@ pub fn candidates(world: &World, offers: &Offers, parameters: &Parameters) -> Ve
                 return Vec::new();
             }
             let sold = units(world, offers, c);
+            // Who is on record but too small to be told apart is there already.
+            let lumped = |m: usize| {
+                let nothing = sold[m].iter().all(|share| *share <= 0.0);
+                let market = &world.maker_market[c];
+                nothing && market.makers.iter().any(|sales| sales.maker == m)
+            };
             (0..world.makers.len())
-                .filter(|&m| !world.makers[m].is_generic())
+                .filter(|&m| !world.makers[m].is_generic() && !lumped(m))
                 .filter_map(|m| {
                     let origin = world.makers[m].origin;
                     let resident = sold[m].iter().any(|share| *share > 0.0);
