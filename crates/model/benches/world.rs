@@ -1,4 +1,4 @@
-//! Whole-world benchmarks. Budgets on two cores: projection 2023-2035 with makers in equilibrium 250 ms.
+//! Whole-world benchmarks. Aim on two cores: projection 2023-2035 with makers in equilibrium 250 ms (docs/reference/benchmarks.md says what it takes).
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use kyoso_model::calibrate::{self, Base};
