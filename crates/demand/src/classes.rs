@@ -126,6 +126,17 @@ pub struct Buyers {
     pub weight: Vec<f64>,
 }
 
+impl Buyers {
+    /// Mean utility of a unit of money.
+    pub fn mean_slope(&self) -> f64 {
+        self.slope
+            .iter()
+            .zip(&self.weight)
+            .map(|(a, w)| a * w)
+            .sum()
+    }
+}
+
 /// Who sells what in a market: the class of each product and its maker.
 #[derive(Debug, Clone, Default)]
 pub struct ClassLayout {

@@ -66,7 +66,7 @@ impl ClassMarket<'_> {
         let mut shares = Shares::default();
         self.evaluate(prices, size, &mut scratch, &mut shares);
         // A first guess: a maker so small that it is alone with its price.
-        let mean_slope = self.mean_slope();
+        let mean_slope = self.buyers.mean_slope();
         let mut margins: Vec<f64> = kept
             .iter()
             .map(|phi| phi * self.tastes.lambda / mean_slope)
@@ -124,7 +124,7 @@ impl ClassMarket<'_> {
         let mut tilt = Vec::new();
         let mut evaluations = 0;
         let mut residual = f64::INFINITY;
-        let unit = self.tastes.lambda / self.mean_slope();
+        let unit = self.tastes.lambda / self.buyers.mean_slope();
         while evaluations < most {
             evaluations += 1;
             self.weights_in(&prices, scratch);

@@ -116,16 +116,6 @@ impl ClassMarket<'_> {
         scratch.weights = weights;
     }
 
-    /// Mean utility of a unit of money.
-    pub(super) fn mean_slope(&self) -> f64 {
-        self.buyers
-            .slope
-            .iter()
-            .zip(&self.buyers.weight)
-            .map(|(a, w)| a * w)
-            .sum()
-    }
-
     /// By how much money moves a weight.
     pub(super) fn moved(&self, income: usize, money: f64) -> f64 {
         (-self.buyers.slope[income] * money / self.tastes.lambda).exp()
@@ -146,7 +136,7 @@ impl ClassMarket<'_> {
     pub fn invert(&self, prices: &[f64], observed: &[f64]) -> (Vec<f64>, f64) {
         let n = self.layout.products();
         let outside = 1.0 - observed.iter().sum::<f64>();
-        let mean_slope = self.mean_slope();
+        let mean_slope = self.buyers.mean_slope();
         let mut utility: Vec<f64> = (0..n)
             .map(|j| (observed[j] / outside).ln() + mean_slope * (prices[j] + self.beside[j]))
             .collect();

@@ -128,7 +128,7 @@ pub fn with_entrants(world: &World, base: Base) -> Base {
         });
         let Some(j) = found else { continue };
         // At the mean slope of buyers; what stands beside the price is that of its kind.
-        let slope = mean_slope(&base, launch.country);
+        let slope = base.buyers[launch.country].mean_slope();
         let pull = |j: usize| {
             let utility = base.prices.utility[j] - slope * base.prices.consumer_price_usd[j];
             utility / base.tastes.lambda()
@@ -164,16 +164,6 @@ fn hold_to_median(base: &mut Base) {
             entrant.weight = median;
         }
     }
-}
-
-fn mean_slope(base: &Base, c: usize) -> f64 {
-    let buyers = &base.buyers[c];
-    buyers
-        .slope
-        .iter()
-        .zip(&buyers.weight)
-        .map(|(slope, weight)| slope * weight)
-        .sum()
 }
 
 /// Shares of a country's makers by segment and powertrain.
