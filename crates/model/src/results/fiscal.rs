@@ -75,9 +75,10 @@ impl Results<'_> {
                     ]
                     .map(|usd| usd * 1e-6);
                     if numbers.iter().any(|number| *number != 0.0) {
-                        // Averages of support carry their row behind the country.
-                        let payer = rule.payer.split(':').next().unwrap_or_default();
-                        let payer = if payer.is_empty() { iso3 } else { payer };
+                        let payer = match rule.payer_code() {
+                            "" => iso3,
+                            payer => payer,
+                        };
                         rows.push(
                             &[payer, iso3, rule.instrument.code(), &rule.id],
                             year,

@@ -99,6 +99,11 @@ impl Rule {
         self.start <= last && self.end.is_none_or(|end| end >= first)
     }
 
+    /// Code of the payer: averages of support carry their row behind it.
+    pub fn payer_code(&self) -> &str {
+        self.payer.split(':').next().unwrap_or_default()
+    }
+
     /// Who obeys it; nobody where there is a reason.
     pub const fn module(&self) -> Module {
         match self.reason {

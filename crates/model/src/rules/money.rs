@@ -62,8 +62,7 @@ impl Ledger {
     pub fn by_payer<'r>(&self, rules: &'r Rules) -> Vec<(&'r str, Money)> {
         let mut sums: Vec<(&str, Money)> = Vec::new();
         for (rule, money) in rules.list.iter().zip(&self.0) {
-            // Averages of support carry their row behind the country.
-            let payer = rule.payer.split(':').next().unwrap_or("");
+            let payer = rule.payer_code();
             let slot = match sums.binary_search_by(|(known, _)| known.cmp(&payer)) {
                 Ok(slot) => slot,
                 Err(slot) => {
