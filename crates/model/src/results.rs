@@ -16,6 +16,7 @@ use crate::ids::{CARRIERS, Carrier, Origin, POWERTRAINS, Powertrain, Segment, YE
 use crate::run::{CountryYear, Outcome};
 use crate::scenario::Scenario;
 use crate::step::energy::FleetEnergy;
+use crate::step::wedge::CountryMoney;
 use crate::tables::{Column, Table, Values};
 use crate::world::World;
 
@@ -157,9 +158,18 @@ impl Results<'_> {
 
     /// Every table of the run.
     pub fn tables(&self) -> Vec<Table> {
+        self.tables_with(&self.country_money())
+    }
+
+    /// Every table and the identities that must hold, which rest on the same money.
+    pub fn tables_and_balances(&self) -> (Vec<Table>, Vec<Balance>) {
+        let money = self.country_money();
+        (self.tables_with(&money), self.balances_with(&money))
+    }
+
+    fn tables_with(&self, money: &[Vec<CountryMoney>]) -> Vec<Table> {
         let indicators = self.indicators();
         let targets = self.targets(&indicators);
-        let money = self.country_money();
         let mut tables = vec![
             indicators,
             self.sales(),
@@ -171,7 +181,7 @@ impl Results<'_> {
             self.offsets(),
             self.energy(),
             self.emissions(),
-            self.fiscal(&money),
+            self.fiscal(money),
             self.budgets(),
             self.profits(),
             self.chargers(),
@@ -210,6 +220,10 @@ impl Results<'_> {
 
     /// The identities that must hold.
     pub fn balances(&self) -> Vec<Balance> {
+        self.balances_with(&self.country_money())
+    }
+
+    fn balances_with(&self, money: &[Vec<CountryMoney>]) -> Vec<Balance> {
         let (mut stock, mut shares, mut record) = (0.0_f64, 0.0_f64, 0.0_f64);
         let b = year_index(self.world.base_year);
         for c in 0..self.world.countries.len() {
@@ -269,7 +283,7 @@ impl Results<'_> {
             },
             Balance {
                 name: "money of buyers = money of makers, treasuries and proof of origin",
-                residual: self.money_residual(&self.country_money()),
+                residual: self.money_residual(money),
                 tolerance: 1e-9,
             },
             Balance {

@@ -196,8 +196,7 @@ pub fn write_folder(
     let draft = Draft::new(place)?;
     let lap_start = Instant::now();
     let results = finished.results();
-    let mut tables = results.tables();
-    let balances = results.balances();
+    let (mut tables, balances) = results.tables_and_balances();
     if let Some(scores) = scores {
         tables.push(scores.clone());
     }
