@@ -19,6 +19,8 @@ mod kernels;
 mod prices;
 mod shares;
 
+pub use prices::{Tilts, no_tilt};
+
 use crate::error::{Defect, Error};
 use crate::simd::{LANES, Lane, Level};
 
@@ -137,15 +139,31 @@ impl Buyers {
     }
 }
 
+/// Pairs of a maker with the classes of one nest: contiguous.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    nest: u8,
+    first: u16,
+    end: u16,
+}
+
+impl Run {
+    fn cells(self) -> std::ops::Range<usize> {
+        usize::from(self.first)..usize::from(self.end)
+    }
+}
+
 /// Who sells what in a market: the class of each product and its maker.
 #[derive(Debug, Clone, Default)]
 pub struct ClassLayout {
     class: Vec<u8>,
     /// Pair of maker and class of each product.
     cell: Vec<u16>,
-    /// Class of each pair; pairs of a maker are contiguous.
+    /// Class of each pair; pairs of a maker are contiguous, and within them those of a nest.
     cell_class: Vec<u8>,
-    /// First pair of each maker, and one past the last.
+    /// Pairs of one maker in one nest.
+    runs: Vec<Run>,
+    /// First run of each maker, and one past the last.
     maker_start: Vec<u16>,
     /// Part that one of a maker's equal firms owns.
     kappa: Vec<f64>,
@@ -195,23 +213,35 @@ impl ClassLayout {
         if !defects.is_empty() {
             return Err(Error::Invalid(defects));
         }
-        let mut pairs: Vec<(u16, u8)> = maker.iter().copied().zip(class.iter().copied()).collect();
+        let pair = |m: u16, c: u8| (m, tastes.nest[usize::from(c)], c);
+        let mut pairs: Vec<(u16, u8, u8)> =
+            maker.iter().zip(class).map(|(m, c)| pair(*m, *c)).collect();
         pairs.sort_unstable();
         pairs.dedup();
         let cell = maker
             .iter()
             .zip(class)
-            .map(|(m, c)| pairs.partition_point(|pair| *pair < (*m, *c)) as u16)
+            .map(|(m, c)| pairs.partition_point(|of| *of < pair(*m, *c)) as u16)
             .collect();
+        let (mut runs, mut owner) = (Vec::new(), Vec::new());
+        let mut first = 0;
+        for alike in pairs.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let end = first + alike.len() as u16;
+            let (maker, nest, _) = alike[0];
+            runs.push(Run { nest, first, end });
+            owner.push(maker);
+            first = end;
+        }
         let mut active = class.to_vec();
         active.sort_unstable_by_key(|c| (tastes.nest[usize::from(*c)], *c));
         active.dedup();
         Ok(Self {
             class: class.to_vec(),
             cell,
-            cell_class: pairs.iter().map(|(_, c)| *c).collect(),
+            cell_class: pairs.iter().map(|(_, _, c)| *c).collect(),
+            runs,
             maker_start: (0..=firms.len())
-                .map(|m| pairs.partition_point(|(maker, _)| usize::from(*maker) < m) as u16)
+                .map(|m| owner.partition_point(|maker| usize::from(*maker) < m) as u16)
                 .collect(),
             kappa: firms.iter().map(|n| 1.0 / n).collect(),
             active,
@@ -230,8 +260,11 @@ impl ClassLayout {
 
     /// Maker of a product.
     pub fn maker_of(&self, product: usize) -> usize {
+        let run = self
+            .runs
+            .partition_point(|run| run.end <= self.cell[product]);
         self.maker_start
-            .partition_point(|start| *start <= self.cell[product])
+            .partition_point(|start| usize::from(*start) <= run)
             - 1
     }
 
@@ -326,6 +359,8 @@ pub struct Equilibrium {
 pub struct Scratch {
     weights: Weights,
     tilted: Vec<f64>,
+    /// By how much a tilt moves the weights of each class, income by income.
+    moved: Vec<f64>,
     reach: Vec<Lane>,
     nest: Vec<[Lane; 3]>,
     cell: Vec<f64>,

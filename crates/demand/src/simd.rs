@@ -266,6 +266,14 @@ pub(crate) fn combine<'a, const FMA: bool>(
     }
 }
 
+/// `sum_l a_l b_l` of one tile.
+#[inline(always)]
+pub(crate) fn dot_tile<const FMA: bool>(a: &Lane, b: &Lane) -> f64 {
+    let mut products = HALF;
+    fold_product::<FMA>(&mut products, a, b);
+    sum_half(&products)
+}
+
 /// Sum of a tile, in one fixed tree.
 #[inline(always)]
 pub(crate) fn sum(a: &Lane) -> f64 {

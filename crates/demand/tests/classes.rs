@@ -115,10 +115,6 @@ fn problem(case: &Case) -> (Problem, Parameters) {
     (problem, parameters)
 }
 
-fn no_tilt(_: &ClassMarket, _: &Weights, _: &mut Scratch, _: &mut Shares) -> Vec<f64> {
-    Vec::new()
-}
-
 #[test]
 fn shares_costs_prices_and_surplus_are_those_of_the_general_solver() {
     for (seed, n) in [(1, 6), (2, 17), (3, 40)] {
@@ -180,8 +176,7 @@ fn shares_costs_prices_and_surplus_are_those_of_the_general_solver() {
                     kept: &kept,
                 },
                 &case.prices,
-                size,
-                &mut no_tilt,
+                &mut no_tilt(size),
                 (1e-13, 200),
                 &mut Scratch::default(),
             )
@@ -269,8 +264,10 @@ fn a_tilt_by_class_is_a_cost_of_its_products() {
                 kept: &ones,
             },
             &case.prices,
-            Size::Shift(0.0),
-            &mut |_, _, _, _| tilt.clone(),
+            &mut |market, weights, _, scratch, shares| {
+                market.class_shares(weights, &tilt, Size::Shift(0.0), scratch, shares);
+                tilt.clone()
+            },
             (1e-13, 200),
             &mut Scratch::default(),
         )

@@ -12,7 +12,7 @@ pub use behaviour::{Conduct, MarketConduct, Study, conduct, markets, studies};
 pub use conditions::{Conditions, conditions};
 pub use landmarks::{Landmark, landmarks};
 
-use kyoso_demand::classes::{ClassMarket, Costs, Equilibrium, Scratch, Size};
+use kyoso_demand::classes::{ClassMarket, Costs, Equilibrium, Scratch, Size, no_tilt};
 
 use crate::calibrate::Base;
 use crate::run::YearOutcome;
@@ -119,12 +119,10 @@ impl Settled<'_> {
             consumer_cost,
             kept: &self.kept,
         };
-        let none = &mut |_: &ClassMarket, _: &_, _: &mut _, _: &mut _| Vec::new();
         self.market.equilibrium(
             &costs,
             start,
-            self.size,
-            none,
+            &mut no_tilt(self.size),
             (TOLERANCE, MOST_PASSES),
             scratch,
         )

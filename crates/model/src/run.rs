@@ -321,6 +321,8 @@ struct Year<'a> {
     reference: Option<&'a YearOutcome>,
     costs: &'a CostYear,
     measures: &'a Measures,
+    /// Is anybody paid for what he builds this year?
+    makers_paid: bool,
     /// Sourcing of the year before.
     sourced: &'a Sourced,
     /// Where offers were built then.
@@ -357,6 +359,17 @@ struct YearConstants {
 }
 
 fn project(
+    world: &World,
+    base: &Base,
+    scenario: &Scenario,
+    rules: &Rules,
+    reference: Option<&Outcome>,
+) -> Result<Outcome, RunError> {
+    // On a thread of the pool what lies between the parallel parts needs nobody to be woken.
+    rayon::scope(|_| project_years(world, base, scenario, rules, reference))
+}
+
+fn project_years(
     world: &World,
     base: &Base,
     scenario: &Scenario,
@@ -443,7 +456,7 @@ fn project(
 
     let base_sourced = Sourced::of_base(&base.sourcing);
     let mut plants = PlantState::at_base(&base.sourcing, &parameters);
-    let mut duties = YearDuties::new(world, &base.sourcing);
+    let mut duties = YearDuties::new(world, rules, &base.sourcing);
     let mut offsets = OffsetState::at_base(world, rules).with_relief(
         &base.offers,
         &base.prices.wedges,
@@ -499,6 +512,7 @@ fn project(
             reference: reference.map(|outcome| &outcome.years[years.len()]),
             costs: &costs,
             measures: &measures,
+            makers_paid: measures.supports_production(t),
             sourced: before,
             built: built.as_ref().unwrap_or(&base.built),
             people: &people,
@@ -518,9 +532,10 @@ fn project(
             .countries
             .par_iter()
             .enumerate()
-            .map(|(c, country)| {
+            .map_init(Scratch::default, |scratch, (c, country)| {
                 let begun = Instant::now();
-                let (mut result, state) = country_year(&step, c, year, country, exports_of_base[c]);
+                let (mut result, state) =
+                    country_year(&step, c, year, country, exports_of_base[c], scratch);
                 result.seconds = begun.elapsed().as_secs_f64();
                 (result, state)
             })
@@ -545,6 +560,7 @@ fn project(
         let obligations = offsets.obligations(&terms, |c| {
             direct_cost(c, Powertrain::BatteryElectric.index())
         });
+        let (in_force, routes) = duties.in_year(year, scenario.policy_as_of);
         let (sourced, plants_after) = sourcing::sourcing(
             &sourcing::Year {
                 world,
@@ -552,7 +568,8 @@ fn project(
                 parameters: &parameters,
                 year,
                 policy_as_of: scenario.policy_as_of,
-                duties: duties.in_year(rules, year, scenario.policy_as_of),
+                duties: in_force,
+                routes,
                 obligations: &obligations,
                 readiness: &readiness,
                 ordered: &measures.plants,
@@ -871,6 +888,7 @@ fn country_year(
     year: i32,
     last: &CountryState,
     exports_of_base: f64,
+    scratch: &mut Scratch,
 ) -> (CountryYear, CountryState) {
     let Year {
         world,
@@ -982,13 +1000,15 @@ fn country_year(
     {
         *cost *= delivered;
     }
-    levers::pay_makers(
-        base,
-        year_of.built,
-        year_of.measures,
-        (c, t),
-        &mut marginal_cost_usd,
-    );
+    if year_of.makers_paid {
+        levers::pay_makers(
+            base,
+            year_of.built,
+            year_of.measures,
+            (c, t),
+            &mut marginal_cost_usd,
+        );
+    }
     let law = year_of.law();
     let reference = year_of.reference.map(|reference| &reference.countries[c]);
     let beside_usd = price::beside(world, costs, &base.offers, c);
@@ -1007,6 +1027,7 @@ fn country_year(
     // From the reference's prices of the year, where nothing changed, the same prices come back to the last bit.
     let mut start_usd = reference.map(|of| of.untilted_price_usd.clone());
     let mut rounds = 0;
+    let mut last_funding: Option<(Vec<f64>, Vec<f64>)> = None;
     // Money that runs out pays a part of each claim, and what is claimed depends on it.
     let (wedges, solved, potential, offer_units) = loop {
         let wedges = law.wedges(c, &last.list_price_usd, &budgets.funded);
@@ -1023,7 +1044,7 @@ fn country_year(
             marginal_cost_usd: &marginal_cost_usd,
             start_usd: &start,
         }
-        .solve(&constraint, multipliers, &mut Scratch::default());
+        .solve(&constraint, multipliers, scratch);
         let potential = reference.map_or(light_reference / solved.bought, |of| of.potential);
         let offer_units: Vec<f64> = solved.share.iter().map(|share| share * potential).collect();
         if budgets.funded.is_empty() {
@@ -1045,9 +1066,9 @@ fn country_year(
         {
             break (wedges, solved, potential, offer_units);
         }
-        for (old, new) in budgets.funded.iter_mut().zip(wanted) {
-            *old = f64::midpoint(*old, new);
-        }
+        let next = next_funding(last_funding.as_ref(), &budgets.funded, &wanted);
+        let tried = std::mem::replace(&mut budgets.funded, next);
+        last_funding = Some((tried, wanted));
         start_usd = Some(solved.untilted_price_usd);
         multipliers = solved.multipliers;
     };
@@ -1134,6 +1155,25 @@ fn country_year(
     };
     state.list_price_usd = result.list_price_usd();
     (result, state)
+}
+
+/// The part of claims to try next: where the line through the last two trials (tried, wanted) meets itself, budget by budget; half-way
+/// where there is no such line.
+fn next_funding(last: Option<&(Vec<f64>, Vec<f64>)>, tried: &[f64], wanted: &[f64]) -> Vec<f64> {
+    (0..tried.len())
+        .map(|b| {
+            let slope = last.map_or(f64::NAN, |(before, asked)| {
+                (wanted[b] - asked[b]) / (tried[b] - before[b])
+            });
+            // The more is paid, the more is claimed and the less is left for each claim: the slope is negative.
+            let step = if slope <= 0.0 {
+                1.0 / (1.0 - slope)
+            } else {
+                0.5
+            };
+            (tried[b] + step * (wanted[b] - tried[b])).clamp(0.0, 1.0)
+        })
+        .collect()
 }
 
 /// Public chargers grow with the plug-in fleet (elasticity from the literature), unless a scenario sets them.

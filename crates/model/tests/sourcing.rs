@@ -13,6 +13,7 @@ use kyoso_model::run::{self, Outcome};
 use kyoso_model::scenario::{Scenario, Setting};
 use kyoso_model::sourcing::duties::Duties;
 use kyoso_model::sourcing::lines::{LANES, LINES, Line};
+use kyoso_model::sourcing::routes::Routes;
 use kyoso_model::step::plants::{Obligation, PlantState};
 use kyoso_model::step::sourcing::{self, Sourced};
 use kyoso_model::world::World;
@@ -73,6 +74,7 @@ impl Set {
                 parameters: &self.world.parameters,
                 year: 2024,
                 policy_as_of: None,
+                routes: Arc::new(Routes::new(&base.geography, &duties)),
                 duties: Arc::new(duties),
                 obligations,
                 readiness: &[],

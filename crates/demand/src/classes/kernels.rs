@@ -30,7 +30,7 @@ pub(super) struct Probabilities<'a> {
     pub size: Size,
     /// `R_ic`, income by income.
     pub reach: &'a mut [Lane],
-    /// `N`, `P`, `P/N` by income and nest.
+    /// `N`, `1/N`, `P/N` by income and nest.
     pub nest: &'a mut [[Lane; 3]],
     pub shares: &'a mut Shares,
 }
@@ -87,10 +87,14 @@ impl Kernel for Probabilities<'_> {
         }
         shares.shift = match size {
             Size::Shift(shift) => shift,
-            Size::Share(share) => shift_for::<FMA>(tastes, buyers, &shares.inclusive, share),
+            Size::Share(share) => {
+                let known = shares.bought > 0.0;
+                let start = if known { shares.shift } else { f64::NAN };
+                shift_for::<FMA>(tastes, buyers, &shares.inclusive, share, start)
+            }
         };
         shares.by_class.fill(0.0);
-        let mut bought = 0.0;
+        let mut bought = ZERO;
         for k in 0..incomes {
             let nest = &mut nest[k * nests..(k + 1) * nests];
             let buys = buying::<FMA>(&shares.inclusive[k], shares.shift);
@@ -103,29 +107,32 @@ impl Kernel for Probabilities<'_> {
             let mut per = ZERO;
             for l in 0..LANES {
                 per[l] = buys[l] / all[l];
-                bought += buyers.weight[k] * tastes.weight[l] * buys[l];
             }
+            add_scaled::<FMA>(&mut bought, &buys, buyers.weight[k]);
             for of in nest.iter_mut().filter(|of| of[0][0] > 0.0) {
                 for l in 0..LANES {
-                    of[1][l] *= per[l];
-                    of[2][l] = of[1][l] / of[0][l];
+                    let inverse = 1.0 / of[0][l];
+                    of[2][l] = of[1][l] * per[l] * inverse;
+                    of[1][l] = inverse;
                 }
             }
             for c in active {
                 let c = usize::from(*c);
                 let of = &nest[usize::from(tastes.nest[c])];
                 let r = &mut reach[k * classes + c];
-                let mut weighted = ZERO;
+                simd::keep_loop();
                 for l in 0..LANES {
                     r[l] = tastes.factor[c][l] * of[2][l];
-                    weighted[l] = r[l] * tastes.weight[l];
                 }
-                let mean = buyers.weight[k] * simd::sum(&weighted);
+                let mean = buyers.weight[k] * simd::dot_tile::<FMA>(r, &tastes.weight);
                 shares.reach[k * classes + c] = mean;
                 shares.by_class[c] += mean * sums[k * classes + c];
             }
         }
-        shares.bought = bought;
+        for l in 0..LANES {
+            bought[l] *= tastes.weight[l];
+        }
+        shares.bought = simd::sum(&bought);
     }
 }
 
@@ -143,32 +150,42 @@ fn buying<const FMA: bool>(inclusive: &Lane, shift: f64) -> Lane {
     odds
 }
 
-/// The shift at which a part of potential buyers buys, by Newton in log-odds.
+/// The shift at which a part of potential buyers buys, by Newton in log-odds from `start`, or from their mean value where that is none.
 #[inline(always)]
 fn shift_for<const FMA: bool>(
     tastes: &ClassTastes,
     buyers: &Buyers,
     inclusive: &[Lane],
     share: f64,
+    start: f64,
 ) -> f64 {
-    let mut mean = 0.0;
-    for (k, of) in inclusive.iter().enumerate() {
-        for l in 0..LANES {
-            mean += buyers.weight[k] * tastes.weight[l] * of[l];
-        }
-    }
     let odds = (share / (1.0 - share)).ln();
-    let mut shift = odds - mean;
+    let mut shift = start;
+    if !shift.is_finite() {
+        let mut mean = ZERO;
+        for (k, of) in inclusive.iter().enumerate() {
+            add_scaled::<FMA>(&mut mean, of, buyers.weight[k]);
+        }
+        for l in 0..LANES {
+            mean[l] *= tastes.weight[l];
+        }
+        shift = odds - simd::sum(&mean);
+    }
     for _ in 0..60 {
-        let (mut level, mut slope) = (0.0, 0.0);
+        let (mut level, mut slope) = (ZERO, ZERO);
         for (k, of) in inclusive.iter().enumerate() {
             let buys = buying::<FMA>(of, shift);
             for l in 0..LANES {
-                let w = buyers.weight[k] * tastes.weight[l];
-                level += w * buys[l];
-                slope += w * buys[l] * (1.0 - buys[l]);
+                let w = buyers.weight[k] * buys[l];
+                level[l] += w;
+                slope[l] = fma::<FMA>(w, 1.0 - buys[l], slope[l]);
             }
         }
+        for l in 0..LANES {
+            level[l] *= tastes.weight[l];
+            slope[l] *= tastes.weight[l];
+        }
+        let (level, slope) = (simd::sum(&level), simd::sum(&slope));
         // In log-odds the level is nearly a line of slope one.
         let step = (odds - (level / (1.0 - level)).ln()) * level * (1.0 - level) / slope;
         let step = if step.is_finite() {
@@ -177,7 +194,8 @@ fn shift_for<const FMA: bool>(
             ((share - level) / slope.max(1e-12)).clamp(-3.0, 3.0)
         };
         shift += step;
-        if step.abs() < 1e-14 * (1.0 + shift.abs()) {
+        // Newton squares its error: what the next step would change is below the last bit.
+        if step.abs() < 1e-9 * (1.0 + shift.abs()) {
             break;
         }
     }
@@ -213,6 +231,8 @@ impl Kernel for CrossTerms<'_> {
         let n = layout.products();
         let closeness = (1.0 - lambda) / lambda;
         cross.fill(0.0);
+        // Of the maker at hand, by nest: his expected margin within the nest, and what its products take from it.
+        let mut within = [ZERO; NESTS];
         for k in 0..buyers.slope.len() {
             let weights = &weights[k * n..(k + 1) * n];
             cell.fill(0.0);
@@ -220,34 +240,33 @@ impl Kernel for CrossTerms<'_> {
                 cell[layout.cell[j] as usize] += margins[j] * weights[j];
             }
             let nest = &nest[k * nests..(k + 1) * nests];
+            let reach = &reach[k * classes..(k + 1) * classes];
+            let scale = buyers.slope[k] * buyers.weight[k];
             for (m, kappa) in layout.kappa.iter().enumerate() {
-                let cells = layout.maker_start[m] as usize..layout.maker_start[m + 1] as usize;
-                let mut within = [ZERO; NESTS];
+                let runs = layout.maker_start[m] as usize..layout.maker_start[m + 1] as usize;
+                let runs = &layout.runs[runs];
                 let mut total = ZERO;
-                for i in cells.clone() {
-                    let c = usize::from(layout.cell_class[i]);
-                    add_scaled::<FMA>(
-                        &mut within[usize::from(tastes.nest[c])],
-                        &tastes.factor[c],
-                        kappa * cell[i],
-                    );
-                }
-                for (within, of) in within.iter_mut().zip(nest) {
+                for (within, run) in within.iter_mut().zip(runs) {
+                    let of = &nest[usize::from(run.nest)];
+                    let mut sum = ZERO;
+                    for i in run.cells() {
+                        let c = usize::from(layout.cell_class[i]);
+                        add_scaled::<FMA>(&mut sum, &tastes.factor[c], kappa * cell[i]);
+                    }
                     for l in 0..LANES {
-                        total[l] = fma::<FMA>(within[l], of[2][l], total[l]);
+                        total[l] = fma::<FMA>(sum[l], of[2][l], total[l]);
+                        within[l] = sum[l] * of[1][l] * closeness;
                     }
                 }
-                for i in cells {
-                    let c = usize::from(layout.cell_class[i]);
-                    let h = usize::from(tastes.nest[c]);
-                    let r = &reach[k * classes + c];
-                    let mut u = ZERO;
+                for (within, run) in within.iter().zip(runs) {
+                    let mut both = ZERO;
                     for l in 0..LANES {
-                        // Tc = within / N.
-                        let both = fma::<FMA>(within[h][l] / nest[h][0][l], closeness, total[l]);
-                        u[l] = r[l] * tastes.weight[l] * both;
+                        both[l] = (within[l] + total[l]) * tastes.weight[l];
                     }
-                    cell[i] = buyers.slope[k] * buyers.weight[k] * simd::sum(&u);
+                    for i in run.cells() {
+                        let r = &reach[usize::from(layout.cell_class[i])];
+                        cell[i] = scale * simd::dot_tile::<FMA>(r, &both);
+                    }
                 }
             }
             for j in 0..n {

@@ -2,6 +2,23 @@
 
 use super::kernels::CrossTerms;
 use super::{ClassMarket, Costs, Equilibrium, Scratch, Shares, Size, Weights};
+
+/// What rules add to the cost of each class (infinite takes it away), given the weights at prices without them and the largest relative
+/// change of a price in the pass before (infinite in the first): a search within a pass need not be finer than the prices are. Empty
+/// where nothing is added. The last thing it does with scratch and shares is [`ClassMarket::class_shares`] at what it returns.
+pub type Tilts<'t> =
+    dyn FnMut(&ClassMarket, &Weights, f64, &mut Scratch, &mut Shares) -> Vec<f64> + 't;
+
+/// [`Tilts`] of a market without rules.
+pub fn no_tilt(
+    size: Size,
+) -> impl FnMut(&ClassMarket, &Weights, f64, &mut Scratch, &mut Shares) -> Vec<f64> {
+    move |market, weights, _, scratch, shares| {
+        market.class_shares(weights, &[], size, scratch, shares);
+        Vec::new()
+    }
+}
+
 use crate::accelerate::Anderson;
 use crate::linalg::{Matrix, symmetric_eigenvalues};
 
@@ -102,16 +119,15 @@ impl ClassMarket<'_> {
 
     /// Bertrand-Nash prices, from `start` (consumer prices without tilt).
     ///
-    /// `tilts` is asked once a pass for what rules add to the cost of each class, given the weights at prices without them: the
-    /// multipliers of standards, found together with the prices. It returns an empty slice where no rule binds.
+    /// `tilts` is asked once a pass for what rules add to the cost of each class: the multipliers of standards, found together with the
+    /// prices ([`no_tilt`] where there are none).
     ///
     /// Stops when no price changes by more than `tolerance` relative to it, or after `most` passes.
     pub fn equilibrium(
         &self,
         costs: &Costs,
         start: &[f64],
-        size: Size,
-        tilts: &mut dyn FnMut(&Self, &Weights, &mut Scratch, &mut Shares) -> Vec<f64>,
+        tilts: &mut Tilts,
         (tolerance, most): (f64, usize),
         scratch: &mut Scratch,
     ) -> Equilibrium {
@@ -129,10 +145,9 @@ impl ClassMarket<'_> {
             evaluations += 1;
             self.weights_in(&prices, scratch);
             let weights = std::mem::take(&mut scratch.weights);
-            tilt = tilts(self, &weights, scratch, &mut shares);
+            tilt = tilts(self, &weights, residual, scratch, &mut shares);
             scratch.weights = weights;
             self.tilt_products(&tilt, scratch);
-            self.class_shares_in(size, scratch, &mut shares);
             Self::margins(costs, &prices, &mut margins);
             self.step(
                 costs.kept,
@@ -205,14 +220,10 @@ impl ClassMarket<'_> {
         let n = self.layout.products();
         let classes = self.tastes.classes();
         for k in 0..self.buyers.slope.len() {
-            for (c, t) in tilt.iter().enumerate().filter(|(_, t)| **t != 0.0) {
-                scratch.weights.of_class[k * classes + c] *= self.moved(k, *t);
-            }
-            for j in 0..n {
-                let t = tilt[usize::from(self.layout.class[j])];
-                if t != 0.0 {
-                    scratch.weights.of_product[k * n + j] *= self.moved(k, t);
-                }
+            let moved = &scratch.moved[k * classes..(k + 1) * classes];
+            let of_product = &mut scratch.weights.of_product[k * n..(k + 1) * n];
+            for (weight, class) in of_product.iter_mut().zip(&self.layout.class) {
+                *weight *= moved[usize::from(*class)];
             }
         }
     }
@@ -269,9 +280,8 @@ impl ClassMarket<'_> {
         let mut out = Vec::new();
         let (_, sold) = self.conditions(costs, prices, size, &mut scratch);
         for m in 0..self.layout.makers() {
-            let cells = self.layout.maker_start[m]..self.layout.maker_start[m + 1];
             let members: Vec<usize> = (0..n)
-                .filter(|j| cells.contains(&self.layout.cell[*j]) && sold[*j] > 0.0)
+                .filter(|j| self.layout.maker_of(*j) == m && sold[*j] > 0.0)
                 .collect();
             let mut hessian = Matrix::zeros(members.len(), members.len());
             for (b, l) in members.iter().enumerate() {

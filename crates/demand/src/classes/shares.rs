@@ -51,12 +51,18 @@ impl ClassMarket<'_> {
         scratch.tilted.clear();
         scratch.tilted.extend_from_slice(&weights.of_class);
         if !tilt.is_empty() {
+            scratch.moved.clear();
+            scratch.moved.resize(incomes * classes, 1.0);
             for k in 0..incomes {
+                // Classes of a nest follow each other and mostly share their tilt.
+                let mut last = (0.0, 1.0);
                 for c in &self.layout.active {
                     let c = usize::from(*c);
-                    if tilt[c] != 0.0 {
-                        scratch.tilted[k * classes + c] *= self.moved(k, tilt[c]);
+                    if tilt[c] != last.0 {
+                        last = (tilt[c], self.moved(k, tilt[c]));
                     }
+                    scratch.moved[k * classes + c] = last.1;
+                    scratch.tilted[k * classes + c] *= last.1;
                 }
             }
         }
@@ -117,7 +123,7 @@ impl ClassMarket<'_> {
     }
 
     /// By how much money moves a weight.
-    pub(super) fn moved(&self, income: usize, money: f64) -> f64 {
+    fn moved(&self, income: usize, money: f64) -> f64 {
         (-self.buyers.slope[income] * money / self.tastes.lambda).exp()
     }
 

@@ -43,6 +43,16 @@ pub struct Wedge {
     pub compliance: f64,
 }
 
+impl Wedge {
+    /// Adds a part of another wedge.
+    pub(super) fn add(&mut self, other: &Self, part: f64) {
+        self.ad_valorem += part * other.ad_valorem;
+        self.specific_usd += part * other.specific_usd;
+        self.duty += part * other.duty;
+        self.compliance += part * other.compliance;
+    }
+}
+
 /// A price above which a bonus is lost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Notch {
@@ -66,7 +76,7 @@ pub(super) struct Compiled<'r> {
 
 /// A part of the year with the same rules.
 pub(super) struct Period<'r> {
-    weight: f64,
+    pub weight: f64,
     pub rules: Vec<Compiled<'r>>,
 }
 
@@ -74,8 +84,7 @@ pub(super) struct Period<'r> {
 pub struct ActiveRules<'r> {
     pub(super) rules: &'r Rules,
     pub(super) country: usize,
-    periods: Vec<Period<'r>>,
-    has_limits: bool,
+    pub(super) periods: Vec<Period<'r>>,
 }
 
 impl Rules {
@@ -112,14 +121,10 @@ impl Rules {
                 }
             })
             .collect();
-        let has_limits = in_year
-            .iter()
-            .any(|(_, rule)| !rule.cap_usd.is_nan() || !rule.floor_usd.is_nan());
         ActiveRules {
             rules: self,
             country,
             periods,
-            has_limits,
         }
     }
 
@@ -172,7 +177,7 @@ impl Rules {
                         Unit::PerVehicle(usd) => rule.value * usd,
                         _ => rule.value,
                     },
-                    budget: self.budgets.binary_search(&rule.budget).ok(),
+                    budget: self.budget_of(position),
                     family: index as u32,
                     signed,
                 }
@@ -190,17 +195,51 @@ fn replaces_support(rule: &Rule) -> bool {
 }
 
 impl Compiled<'_> {
+    /// Does the rule apply to an offer built in one country and sold in another?
     pub fn applies(&self, offer: &OfferTraits, built: usize, country: usize) -> bool {
+        self.is_on_class(offer) && self.holds_for(offer) && self.applies_there(built, country)
+    }
+
+    /// Is it on the offer's segment and powertrain?
+    pub fn is_on_class(&self, offer: &OfferTraits) -> bool {
         self.rule.segments >> offer.segment.index() & 1 == 1
             && self.rule.powertrains >> offer.powertrain.index() & 1 == 1
-            && self.rule.built.hold(built, country)
-            && self.rule.tests.iter().all(|test| {
-                holds(test, offer, built, country, |scheme| {
-                    self.signed
-                        .iter()
-                        .any(|(known, makers)| *known == scheme && makers.contains(&offer.maker))
-                })
+    }
+
+    /// Does it look at more of an offer than its class and where it is built?
+    pub fn is_particular(&self) -> bool {
+        let mut tests = self.rule.tests.iter();
+        tests.any(|test| !matches!(test, Test::Built(..)))
+    }
+
+    /// Do its conditions hold for the offer, where it is built aside?
+    pub fn holds_for(&self, offer: &OfferTraits) -> bool {
+        self.rule.tests.iter().all(|test| {
+            holds(test, offer, |scheme| {
+                self.signed
+                    .iter()
+                    .any(|(known, makers)| *known == scheme && makers.contains(&offer.maker))
             })
+        })
+    }
+
+    /// Does it apply to what is built there, as far as that matters?
+    pub fn applies_there(&self, built: usize, country: usize) -> bool {
+        self.rule.built.hold(built, country)
+            && self.rule.tests.iter().all(|test| match test {
+                Test::Built(places, wanted) => places.hold(built, country) == *wanted,
+                _ => true,
+            })
+    }
+
+    /// Does what it is worth end at a cap or a floor in money?
+    pub const fn has_limit(&self) -> bool {
+        !self.rule.cap_usd.is_nan() || !self.rule.floor_usd.is_nan()
+    }
+
+    /// Does what it adds depend on more of an offer than that it applies?
+    pub fn varies(&self) -> bool {
+        self.has_limit() || self.rule.unit == Unit::ShareOfCombustionRate
     }
 
     pub const fn is(&self, instrument: Instrument) -> bool {
@@ -311,24 +350,14 @@ impl ActiveRules<'_> {
             for &(built, share) in offer.built {
                 let weight = period.weight * share;
                 let one = Evaluation::new(self, period, offer, built, funded);
-                let producer = if self.has_limits {
-                    one.producer_price()
-                } else {
-                    f64::NAN
-                };
-                let (line, compliance) = one.run(producer, &mut |part| {
-                    if part.instrument.is_duty() {
-                        total.duty += part.ad_valorem * weight;
-                    }
+                let wedge = one.wedge(&mut |part| {
                     emit(Part {
                         ad_valorem: part.ad_valorem * weight,
                         specific_usd: part.specific_usd * weight,
                         ..part
                     });
                 });
-                total.ad_valorem += (line.k - 1.0) * weight;
-                total.specific_usd += line.s * weight;
-                total.compliance += compliance * weight;
+                total.add(&wedge, weight);
             }
         }
         total

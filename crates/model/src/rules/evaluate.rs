@@ -1,6 +1,6 @@
 //! One offer from one place in one part of a year: layer by layer from the producer's price to the buyer's.
 
-use super::active::{ActiveRules, Compiled, Part, Period};
+use super::active::{ActiveRules, Compiled, Part, Period, Wedge};
 use super::bases::Base;
 use super::{Instrument, OfferTraits, Unit};
 use crate::ids::Powertrain;
@@ -76,14 +76,37 @@ impl<'a, 'r> Evaluation<'a, 'r> {
             .unwrap_or(1.0)
     }
 
+    /// The wedge on a vehicle, each part of it handed over.
+    pub fn wedge(&self, emit: &mut dyn FnMut(Part)) -> Wedge {
+        let limited = self.applied.iter().any(|rule| rule.has_limit());
+        let producer = if limited {
+            self.producer_price()
+        } else {
+            f64::NAN
+        };
+        let mut duty = 0.0;
+        let (line, compliance) = self.run(producer, &mut |part| {
+            if part.instrument.is_duty() {
+                duty += part.ad_valorem;
+            }
+            emit(part);
+        });
+        Wedge {
+            ad_valorem: line.k - 1.0,
+            specific_usd: line.s,
+            duty,
+            compliance,
+        }
+    }
+
     /// Producer's price behind last year's list price (with taxes, before sums a vehicle), for caps and floors in money.
-    pub fn producer_price(&self) -> f64 {
+    fn producer_price(&self) -> f64 {
         let (line, _) = self.run(f64::NAN, &mut |_| {});
         self.offer.list_price_usd / line.k
     }
 
     /// The consumer price as a line in the producer's price, and the cost of proving origin.
-    pub fn run(&self, producer: f64, emit: &mut dyn FnMut(Part)) -> (Line, f64) {
+    fn run(&self, producer: f64, emit: &mut dyn FnMut(Part)) -> (Line, f64) {
         let bases = &self.active.rules.bases[self.active.country];
         let mut paid = Line { k: 1.0, s: 0.0 };
         let (mut duty_paid, mut before_vat, mut compliance) = (paid, paid, 0.0);

@@ -8,6 +8,7 @@
 pub mod active;
 pub mod bases;
 pub mod budget;
+mod cache;
 pub mod change;
 pub mod check;
 pub mod condition;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 
 pub use active::{ActiveRules, Notch, Part, Wedge};
 pub use budget::{Spent, funded};
+pub use cache::WedgeCache;
 pub use change::RuleChange;
 pub use condition::{Lexicon, Places, Test};
 pub use constraint::{Constraint, Kind, Pool};
@@ -151,6 +153,8 @@ pub struct Rules {
     raw: Vec<read::RawRule>,
     /// Positions of the rules that are law in a country, by country.
     by_country: Vec<Vec<u32>>,
+    /// Budget that each rule is paid from, by position.
+    budget_of: Vec<Option<u16>>,
 }
 
 impl Rules {
@@ -176,6 +180,7 @@ impl Rules {
             codes,
             raw: Vec::new(),
             by_country: Vec::new(),
+            budget_of: Vec::new(),
         };
         problems.or_ok(rules.with_list(list, raw))
     }
@@ -195,6 +200,11 @@ impl Rules {
             .collect();
         self.budgets.sort();
         self.budgets.dedup();
+        let position = |rule: &Rule| self.budgets.binary_search(&rule.budget).ok();
+        self.budget_of = list
+            .iter()
+            .map(|rule| position(rule).map(|position| position as u16))
+            .collect();
         self.list = list;
         self.raw = raw;
         self
@@ -207,12 +217,17 @@ impl Rules {
             .map(|&position| (position as usize, &self.list[position as usize]))
     }
 
+    /// Budget that a rule is paid from, both by position.
+    pub fn budget_of(&self, rule: usize) -> Option<usize> {
+        self.budget_of[rule].map(usize::from)
+    }
+
     /// Positions of budgets from which rules of a country are paid.
     pub fn budgets_of(&self, country: usize) -> Vec<usize> {
         let mut found: Vec<usize> = self
             .of(country)
             .filter(|(_, rule)| rule.instrument != Instrument::Budget && rule.reason.is_none())
-            .filter_map(|(_, rule)| self.budgets.binary_search(&rule.budget).ok())
+            .filter_map(|(position, _)| self.budget_of(position))
             .collect();
         found.sort_unstable();
         found.dedup();

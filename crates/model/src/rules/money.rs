@@ -50,8 +50,8 @@ impl Ledger {
     /// What the rules of each budget paid or let go, USD 2023, by position in [`Rules::budgets`].
     pub fn by_budget(&self, rules: &Rules) -> Vec<f64> {
         let mut sums = vec![0.0; rules.budgets.len()];
-        for (rule, money) in rules.list.iter().zip(&self.0) {
-            if let Ok(budget) = rules.budgets.binary_search(&rule.budget) {
+        for (rule, money) in self.0.iter().enumerate() {
+            if let Some(budget) = rules.budget_of(rule) {
                 sums[budget] += money.outlays_usd + money.foregone_usd;
             }
         }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::lines::{LANES, LINES, Line};
 use super::network::Network;
+use super::routes::Routes;
 use crate::calibrate::sourcing::SourcingBase;
 use crate::ids::{GROUPS, Grid, Group, Origin, Powertrain, Segment};
 use crate::input::Record;
@@ -84,33 +85,37 @@ impl Duties {
 #[derive(Debug, Clone)]
 pub struct YearDuties<'a> {
     world: &'a World,
+    rules: &'a Rules,
     base: &'a SourcingBase,
     /// Rules on duty by importer that stand behind `now`.
-    known: Vec<DutyLaw>,
+    known: Vec<DutyLaw<'a>>,
     /// Rules on duty of the base year.
-    at_base: Vec<DutyLaw>,
+    at_base: Vec<DutyLaw<'a>>,
     now: Arc<Duties>,
+    routes: Arc<Routes>,
 }
 
 /// Rules on duty in a year: identifier, value, and days of the year before they begin and after they end.
-type DutyLaw = Vec<(String, u64, (i32, i32))>;
+type DutyLaw<'r> = Vec<(&'r str, u64, (i32, i32))>;
 
 impl<'a> YearDuties<'a> {
     /// Duties of the base year.
-    pub fn new(world: &'a World, base: &'a SourcingBase) -> Self {
+    pub fn new(world: &'a World, rules: &'a Rules, base: &'a SourcingBase) -> Self {
         let at_base = duty_laws(world, &world.rules, world.base_year, None);
         Self {
             world,
+            rules,
             base,
             known: at_base.clone(),
             at_base,
             now: Arc::new(base.duties.clone()),
+            routes: Arc::new(Routes::new(&base.geography, &base.duties)),
         }
     }
 
-    /// Duties of a year; the years are asked for in order.
-    pub fn in_year(&mut self, rules: &Rules, year: i32, policy_as_of: Option<i32>) -> Arc<Duties> {
-        let as_of = policy_as_of.map(Date::last_of);
+    /// Duties of a year and the weights of routes under them; the years are asked for in order.
+    pub fn in_year(&mut self, year: i32, policy_as_of: Option<i32>) -> (Arc<Duties>, Arc<Routes>) {
+        let (rules, as_of) = (self.rules, policy_as_of.map(Date::last_of));
         let laws = duty_laws(self.world, rules, year, as_of);
         let changed: Vec<usize> = (0..laws.len())
             .filter(|&c| laws[c] != self.known[c])
@@ -157,10 +162,11 @@ impl<'a> YearDuties<'a> {
                     duties.preferred[cell] = if preferred < 0.0 { 0.0 } else { preferred };
                 }
             }
+            self.routes = Arc::new(Routes::new(&self.base.geography, &duties));
             self.now = Arc::new(duties);
         }
         self.known = laws;
-        Arc::clone(&self.now)
+        (Arc::clone(&self.now), Arc::clone(&self.routes))
     }
 
     /// Change of duty on each route to importers under one law, by exporter and class.
@@ -232,7 +238,12 @@ fn typical(world: &World, exporter: usize, lane: usize) -> OfferTraits<'static> 
 }
 
 /// Rules on duty of every country in a year.
-fn duty_laws(world: &World, rules: &Rules, year: i32, as_of: Option<Date>) -> Vec<DutyLaw> {
+fn duty_laws<'r>(
+    world: &World,
+    rules: &'r Rules,
+    year: i32,
+    as_of: Option<Date>,
+) -> Vec<DutyLaw<'r>> {
     let (first, last) = (Date::first_of(year), Date::last_of(year));
     (0..world.countries.len())
         .map(|c| {
@@ -253,7 +264,7 @@ fn duty_laws(world: &World, rules: &Rules, year: i32, as_of: Option<Date>) -> Ve
                     let from = rule.start.max(first);
                     let until = rule.end.map_or(last, |end| end.min(last));
                     let outside = (from.days_since(first), last.days_since(until));
-                    (rule.id.clone(), rule.value.to_bits(), outside)
+                    (rule.id.as_str(), rule.value.to_bits(), outside)
                 })
                 .collect()
         })

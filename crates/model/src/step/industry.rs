@@ -1,5 +1,7 @@
 //! Minerals, people, making and public money of a year, in this order (model.md sections 7, 9, 11, 12).
 
+use rayon::prelude::*;
+
 use crate::calibrate::workforce::LabourFit;
 use crate::ids::{Grid, POWERTRAINS, Powertrain, SEGMENTS, year_index};
 use crate::measures::Measures;
@@ -90,18 +92,24 @@ pub fn industry(
         labour,
     } = *setup;
     let year = costs.year;
-    let (minerals, mineral_state) =
-        minerals::minerals(world, parameters, measures, year, &last.minerals, sold);
-    let (people, labour_state) = workforce::workforce(
-        world,
-        parameters,
-        measures,
-        labour,
-        year,
-        &last.labour,
-        &made,
+    let ((minerals, mineral_state), ((people, labour_state), making_mt)) = rayon::join(
+        || minerals::minerals(world, parameters, measures, year, &last.minerals, sold),
+        || {
+            let people = workforce::workforce(
+                world,
+                parameters,
+                measures,
+                labour,
+                year,
+                &last.labour,
+                &made,
+            );
+            (
+                people,
+                making_by_country(setup, costs, grid_g_per_kwh, &made),
+            )
+        },
     );
-    let making_mt = making_by_country(setup, costs, grid_g_per_kwh, &made);
     let spending = spending(setup, sold, &made, &minerals, year);
     let state = IndustryState {
         pack_saving_usd_per_kwh: minerals.saving_usd_per_kwh.clone(),
@@ -165,6 +173,7 @@ pub fn making_by_country(
     let law = MakingLaw::new(setup.parameters);
     let world = setup.world;
     (0..world.countries.len())
+        .into_par_iter()
         .map(|c| {
             let mut sum = [0.0; 3];
             for f in (0..POWERTRAINS).filter(|&f| made.light[(c, f)] > 0.0) {

@@ -230,9 +230,6 @@ pub fn pay_makers(
     (c, t): (usize, usize),
     marginal_cost_usd: &mut [f64],
 ) {
-    if !measures.supports_production(t) {
-        return;
-    }
     for (cost, j) in marginal_cost_usd.iter_mut().zip(base.offers.of(c)) {
         let f = usize::from(base.offers.powertrain[j]);
         let places = built.of(&base.sourcing, j).iter();

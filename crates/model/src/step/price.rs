@@ -6,7 +6,7 @@
 use kyoso_demand::classes::{Buyers, ClassLayout, ClassMarket, ClassTastes, Costs, Scratch};
 
 use super::cost::CostYear;
-use super::standards::{Constraint, Multipliers};
+use super::standards::{Constraint, Multipliers, Search, Trial};
 use super::wedge::Wedges;
 use crate::calibrate::{Base, mix::Offers};
 use crate::ids::{ORIGINS, POWERTRAINS};
@@ -120,22 +120,23 @@ impl Priced<'_> {
     pub fn solve(
         &self,
         constraint: &Constraint,
-        mut multipliers: Multipliers,
+        multipliers: Multipliers,
         scratch: &mut Scratch,
     ) -> Solved {
         let market = self.market();
         let n = self.layout.products();
         let consumer_cost = self.wedges.consumer_costs(self.marginal_cost_usd);
         let kept = self.wedges.kept();
+        let mut search = Search::from(multipliers);
         let solved = market.equilibrium(
             &Costs {
                 consumer_cost: &consumer_cost,
                 kept: &kept,
             },
             self.start_usd,
-            constraint.size,
-            &mut |market, weights, scratch, shares| {
-                constraint.tilt(market, weights, scratch, shares, &mut multipliers)
+            &mut |market, weights, change, scratch, shares| {
+                let trial = Trial::new(market, weights, constraint.size, scratch, shares);
+                constraint.tilt(trial, change, &mut search)
             },
             (TOLERANCE, MOST_PASSES),
             scratch,
@@ -150,7 +151,7 @@ impl Priced<'_> {
             share: solved.shares,
             bought: solved.bought,
             shift: solved.shift,
-            multipliers,
+            multipliers: search.found(),
             surplus_usd: solved.surplus,
             evaluations: solved.evaluations,
             residual: solved.residual,

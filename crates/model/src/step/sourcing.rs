@@ -14,7 +14,7 @@ use crate::calibrate::sourcing::SourcingBase;
 use crate::ids::{Grid, POWERTRAINS, Powertrain};
 use crate::measures::{Measures, OrderedPlant};
 use crate::parameters::Parameters;
-use crate::sourcing::duties::Duties;
+use crate::sourcing::duties::{Content, Duties};
 use crate::sourcing::lines::{LINES, Line};
 use crate::sourcing::network::Network;
 use crate::sourcing::routes::{Choice, Routes, Served};
@@ -34,6 +34,8 @@ pub struct Year<'a> {
     pub policy_as_of: Option<i32>,
     /// Duties in force.
     pub duties: Arc<Duties>,
+    /// Weights of routes under them.
+    pub routes: Arc<Routes>,
     /// Output that makers owe.
     pub obligations: &'a [Obligation],
     /// Part of new capacity that can be manned, by country; empty where nothing holds it back.
@@ -62,7 +64,7 @@ pub struct Sourced {
     /// Capability by site and line.
     pub capability: Vec<f64>,
     /// Contents.
-    pub content: crate::sourcing::duties::Content,
+    pub content: Content,
     /// Duties.
     pub duties: Arc<Duties>,
     /// Light vehicles by route: `importer * exporters + exporter`.
@@ -141,11 +143,12 @@ impl Sourced {
                 .filter(|(_, part)| **part > 0.0)
             {
                 let line = Line::of(Powertrain::ALL[f]).index();
-                for (i, entry) in pool.clone().enumerate() {
+                let part = part / sold[line];
+                let flows = &self.run_flows[first + line * pool.len()..][..pool.len()];
+                for (entry, flow) in pool.clone().zip(flows) {
                     let e = network.entry_exporter[entry] as usize;
-                    let flow = self.run_flows[first + line * pool.len() + i];
                     light[(network.exporters[e] as usize, f)] +=
-                        flow * part / sold[line] * base.production_per_flow[e];
+                        flow * part * base.production_per_flow[e];
                 }
             }
         }
@@ -199,10 +202,12 @@ pub fn sourcing(year: &Year, last: &PlantState) -> (Sourced, PlantState) {
     };
     let mut state = plants::open(&at, last);
     let demand = year.base.cells.gather(year.units);
-    let routes = Routes::new(&year.base.geography, &year.duties);
-    let (_, first) = flows(year, &state, &routes, &demand);
-    plants::reprice(&at, &mut state, &sums(&first));
-    let (served, production) = flows(year, &state, &routes, &demand);
+    let first = Supply::new(year, &state);
+    let wanted = sums(&first.production(&first.choice().sums(&demand).1));
+    plants::reprice(&at, &mut state, &wanted);
+    let second = Supply::new(year, &state);
+    let served = second.choice().serve(&demand);
+    let production = second.production(&served.by_entry);
     let (cost_factor, duty) = delivered(year.base, &served);
     let sourced = Sourced {
         gate: plants::gate(&state),
@@ -258,49 +263,82 @@ pub fn incentive(
 /// Least part of cost that support is taken to leave when plants are chosen.
 const LEAST_COST_LEFT: f64 = 0.5;
 
-/// How markets are served, and output by site and line, at the plants' scarcity.
-fn flows(year: &Year, state: &PlantState, routes: &Routes, demand: &[f64]) -> (Served, Vec<f64>) {
-    let base = year.base;
-    let elasticity = base.geography.elasticity;
-    let gate = plants::gate(state);
-    let weight: Vec<f64> = gate
-        .iter()
-        .enumerate()
-        .map(|(site, gate)| {
-            if state.capacity[site] > 0.0 {
-                state.weight[site] * gate.powf(-elasticity)
-            } else {
-                0.0
-            }
-        })
-        .collect();
-    let capability = if year.incentive.is_empty() {
-        Cow::Borrowed(&state.capability)
-    } else {
-        let paid = state.capability.iter().zip(year.incentive);
-        Cow::Owned(paid.map(|(can, factor)| can * factor).collect())
-    };
-    let entries = base.network.gather(&weight, &capability);
-    let served = Choice {
-        network: &base.network,
-        cells: &base.cells,
-        entries: &entries,
-        gate: &base.network.mean(&gate, &weight),
-        geography: &base.geography,
-        routes,
-        pair: &base.pair,
-        duties: &year.duties,
-        content: &state.content,
-        origin: &base.origin,
+/// What sites offer at the plants' scarcity.
+struct Supply<'a> {
+    base: &'a SourcingBase,
+    duties: &'a Duties,
+    routes: &'a Routes,
+    content: &'a Content,
+    /// Cost at the gate by entry.
+    gate: Vec<f64>,
+    /// Weight by site.
+    weight: Vec<f64>,
+    /// Capability by site and line.
+    capability: Cow<'a, [f64]>,
+    /// Weight by pool, kind and entry.
+    entries: Vec<f64>,
+}
+
+impl<'a> Supply<'a> {
+    fn new(year: &'a Year, state: &'a PlantState) -> Self {
+        let base = year.base;
+        let elasticity = base.geography.elasticity;
+        let gate = plants::gate(state);
+        let weight: Vec<f64> = gate
+            .iter()
+            .enumerate()
+            .map(|(site, gate)| {
+                if state.capacity[site] > 0.0 {
+                    state.weight[site] * gate.powf(-elasticity)
+                } else {
+                    0.0
+                }
+            })
+            .collect();
+        let capability = if year.incentive.is_empty() {
+            Cow::Borrowed(state.capability.as_slice())
+        } else {
+            let paid = state.capability.iter().zip(year.incentive);
+            Cow::Owned(paid.map(|(can, factor)| can * factor).collect())
+        };
+        Self {
+            base,
+            duties: &year.duties,
+            routes: &year.routes,
+            content: &state.content,
+            gate: base.network.mean(&gate, &weight),
+            entries: base.network.gather(&weight, &capability),
+            weight,
+            capability,
+        }
     }
-    .serve(demand);
-    let mut production = base
-        .network
-        .by_site(&served.by_entry, &entries, &weight, &capability);
-    for (i, built) in production.iter_mut().enumerate() {
-        *built *= base.production_per_flow[base.network.site_exporter[i / LINES] as usize];
+
+    /// How markets choose among it.
+    fn choice(&self) -> Choice<'_> {
+        Choice {
+            network: &self.base.network,
+            cells: &self.base.cells,
+            entries: &self.entries,
+            gate: &self.gate,
+            geography: &self.base.geography,
+            routes: self.routes,
+            pair: &self.base.pair,
+            duties: self.duties,
+            content: self.content,
+            origin: &self.base.origin,
+        }
     }
-    (served, production)
+
+    /// Output by site and line of what is bought from each entry.
+    fn production(&self, by_entry: &[f64]) -> Vec<f64> {
+        let network = &self.base.network;
+        let mut production =
+            network.by_site(by_entry, &self.entries, &self.weight, &self.capability);
+        for (i, built) in production.iter_mut().enumerate() {
+            *built *= self.base.production_per_flow[network.site_exporter[i / LINES] as usize];
+        }
+        production
+    }
 }
 
 fn sums(production: &[f64]) -> Vec<f64> {

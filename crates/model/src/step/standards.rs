@@ -57,8 +57,53 @@ pub fn asked(rules: &Rules, country: usize, year: i32, policy_as_of: Option<i32>
     asked
 }
 
-/// Tilt of each class in dollars: what a standard's multiplier adds to its cost; infinite takes it away.
-pub type Tilt = Vec<f64>;
+/// Where the search for a multiplier stands: its value, and by how much its condition falls with a dollar of it (not known at first).
+#[derive(Debug, Clone, Copy)]
+struct Guess {
+    usd: f64,
+    slope: f64,
+}
+
+/// The search for the multipliers of a market, from one pass over its prices to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    co2: Guess,
+    mandate: Guess,
+    scarcity: Guess,
+}
+
+impl From<Multipliers> for Search {
+    fn from(of: Multipliers) -> Self {
+        let [co2, mandate, scarcity] =
+            [of.co2_usd_per_gram, of.mandate_usd, of.scarcity_usd].map(|usd| Guess {
+                usd,
+                slope: f64::NAN,
+            });
+        Self {
+            co2,
+            mandate,
+            scarcity,
+        }
+    }
+}
+
+impl Search {
+    /// What was found.
+    pub fn found(&self) -> Multipliers {
+        Multipliers {
+            co2_usd_per_gram: self.co2.usd,
+            mandate_usd: self.mandate.usd,
+            scarcity_usd: self.scarcity.usd,
+        }
+    }
+}
+
+/// How near to zero a condition is brought, over the greatest that it can be, at the finest.
+const FINEST: f64 = 1e-13;
+/// How near it is brought in a pass, over the largest relative change of a price in the pass before.
+const FINENESS: f64 = 1e-3;
+/// How near at the coarsest: in the first pass.
+const COARSEST: f64 = 1e-5;
 
 /// Everything that shapes shares beside appeal and cost.
 pub struct Constraint {
@@ -89,7 +134,7 @@ fn by_powertrain(shares: &Shares) -> [f64; POWERTRAINS] {
 }
 
 /// A market at given prices, to be asked for its shares under tilts.
-struct Trial<'a, 'b> {
+pub struct Trial<'a, 'b> {
     market: &'a ClassMarket<'b>,
     weights: &'a Weights,
     size: Size,
@@ -97,11 +142,26 @@ struct Trial<'a, 'b> {
     shares: &'a mut Shares,
 }
 
-impl Trial<'_, '_> {
+impl<'a, 'b> Trial<'a, 'b> {
+    /// At the prices behind the weights.
+    pub fn new(
+        market: &'a ClassMarket<'b>,
+        weights: &'a Weights,
+        size: Size,
+        scratch: &'a mut Scratch,
+        shares: &'a mut Shares,
+    ) -> Self {
+        Self {
+            market,
+            weights,
+            size,
+            scratch,
+            shares,
+        }
+    }
+
     fn at(&mut self, tilt: &[f64; POWERTRAINS]) -> [f64; POWERTRAINS] {
-        let by_class: Vec<f64> = (0..CLASSES)
-            .map(|class| tilt[class % POWERTRAINS])
-            .collect();
+        let by_class: [f64; CLASSES] = std::array::from_fn(|class| tilt[class % POWERTRAINS]);
         self.market.class_shares(
             self.weights,
             &by_class,
@@ -114,28 +174,13 @@ impl Trial<'_, '_> {
 }
 
 impl Constraint {
-    /// True where no rule and no pace of supply can bind at any shares.
-    fn asks_nothing(&self) -> bool {
-        self.asked.co2.is_none() && self.asked.mandate.is_none() && self.asked.ban.is_none()
-    }
-
-    /// What keeps the rules as far as their fines reach, and the pace of supply, at given prices; `last` are the multipliers of the
-    /// pass before, from which the search starts.
-    pub fn tilt(
-        &self,
-        market: &ClassMarket,
-        weights: &Weights,
-        scratch: &mut Scratch,
-        shares: &mut Shares,
-        last: &mut Multipliers,
-    ) -> Tilt {
-        let mut trial = Trial {
-            market,
-            weights,
-            size: self.size,
-            scratch,
-            shares,
-        };
+    /// What keeps the rules as far as their fines reach, and the pace of supply, at given prices: what each class's cost is raised by in
+    /// dollars, infinite for what is banned, empty where nothing binds. The trial is left at it.
+    ///
+    /// The search starts where that of the pass before ended; `change` is the largest relative change of a price in that pass.
+    pub fn tilt(&self, mut trial: Trial, change: f64, search: &mut Search) -> Vec<f64> {
+        let fineness = (FINENESS * change).clamp(FINEST, COARSEST);
+        let trial = &mut trial;
         let mut tilt = [0.0; POWERTRAINS];
         if let Some(hybrids_stay) = self.asked.ban {
             let gone = |f: Powertrain| {
@@ -148,25 +193,26 @@ impl Constraint {
                 }
             }
         }
-        let mut sold = trial.at(&tilt);
-        if sold.iter().any(|share| !share.is_finite()) {
-            // A ban where nothing else is on sale would close the market: it is left open.
-            tilt = [0.0; POWERTRAINS];
-            sold = trial.at(&tilt);
-        }
-        if self.asks_nothing() && !self.outruns(&sold) {
-            *last = Multipliers::default();
-            return Vec::new();
+        // Shares at the tilt so far, where they are known.
+        let mut sold = None;
+        if self.asked.ban.is_some() {
+            let left = trial.at(&tilt);
+            if left.iter().all(|share| share.is_finite()) {
+                sold = Some(left);
+            } else {
+                // A ban where nothing else is on sale would close the market: it is left open.
+                tilt = [0.0; POWERTRAINS];
+            }
         }
         if let Some((target, fine)) = self.asked.co2 {
             let attribute = self.co2_g_per_km.map(|grams| grams - target);
             bind(
-                &mut trial,
+                trial,
                 &mut tilt,
                 &mut sold,
                 &attribute,
-                fine,
-                &mut last.co2_usd_per_gram,
+                (fine, fineness),
+                &mut search.co2,
             );
         }
         if let Some((target, fine, hybrids_count)) = self.asked.mandate {
@@ -179,15 +225,15 @@ impl Constraint {
                 }
             }
             bind(
-                &mut trial,
+                trial,
                 &mut tilt,
                 &mut sold,
                 &attribute,
-                fine,
-                &mut last.mandate_usd,
+                (fine, fineness),
+                &mut search.mandate,
             );
         }
-        self.keep_pace(&mut trial, &mut tilt, &sold, &mut last.scarcity_usd);
+        self.keep_pace(trial, &mut tilt, sold, fineness, &mut search.scarcity);
         if tilt.iter().all(|usd| *usd == 0.0) {
             return Vec::new();
         }
@@ -202,24 +248,17 @@ impl Constraint {
         1.0 / (1.0 + (-((last / (1.0 - last)).ln() + self.pace_limit)).exp())
     }
 
-    fn outruns(&self, sold: &[f64; POWERTRAINS]) -> bool {
-        plug_in(sold) > self.supply_bound()
-    }
-
     /// Holds the plug-in share back to what can be supplied.
     fn keep_pace(
         &self,
         trial: &mut Trial,
         tilt: &mut [f64; POWERTRAINS],
-        sold: &[f64; POWERTRAINS],
-        scarcity_usd: &mut f64,
+        sold: Option<[f64; POWERTRAINS]>,
+        fineness: f64,
+        scarcity: &mut Guess,
     ) {
         let bound = self.supply_bound();
-        let excess = plug_in(sold) - bound;
-        if excess <= 0.0 {
-            *scarcity_usd = 0.0;
-            return;
-        }
+        let excess = sold.map(|sold| plug_in(&sold) - bound);
         let before = *tilt;
         let tilted = |usd: f64| -> [f64; POWERTRAINS] {
             std::array::from_fn(|f| {
@@ -229,17 +268,17 @@ impl Constraint {
                     0.0
                 };
                 // A ban cannot bite before there is something to buy instead.
-                if before[f].is_infinite() {
+                if before[f].is_infinite() && usd > 0.0 {
                     3.0e4 - usd.min(3.0e4)
                 } else {
                     before[f] + back
                 }
             })
         };
-        *scarcity_usd = root(2.0e5, excess, *scarcity_usd, |usd| {
+        find(scarcity, 2.0e5, excess, fineness, |usd| {
             plug_in(&trial.at(&tilted(usd))) - bound
         });
-        *tilt = tilted(*scarcity_usd);
+        *tilt = tilted(scarcity.usd);
     }
 }
 
@@ -247,75 +286,96 @@ impl Constraint {
 fn bind(
     trial: &mut Trial,
     tilt: &mut [f64; POWERTRAINS],
-    sold: &mut [f64; POWERTRAINS],
+    sold: &mut Option<[f64; POWERTRAINS]>,
     attribute: &[f64; POWERTRAINS],
-    ceiling: f64,
-    multiplier: &mut f64,
+    (ceiling, fineness): (f64, f64),
+    multiplier: &mut Guess,
 ) {
+    if ceiling.is_nan() || ceiling <= 0.0 {
+        multiplier.usd = 0.0;
+        return;
+    }
     let mean = |sold: &[f64; POWERTRAINS]| -> f64 {
         sold.iter().zip(attribute).map(|(share, a)| share * a).sum()
     };
-    if ceiling.is_nan() || ceiling <= 0.0 || mean(sold) <= 0.0 {
-        *multiplier = 0.0;
-        return;
-    }
     let before = *tilt;
     let tilted = |usd: f64| -> [f64; POWERTRAINS] {
         std::array::from_fn(|f| before[f] + usd * attribute[f])
     };
-    *multiplier = root(ceiling, mean(sold), *multiplier, |usd| {
-        mean(&trial.at(&tilted(usd)))
+    let free = sold.as_ref().map(mean);
+    let scale = attribute
+        .iter()
+        .fold(0.0, |most, a| f64::max(most, a.abs()));
+    find(multiplier, ceiling, free, fineness * scale, |usd| {
+        mean(sold.insert(trial.at(&tilted(usd))))
     });
-    *tilt = tilted(*multiplier);
-    *sold = trial.at(tilt);
+    *tilt = tilted(multiplier.usd);
 }
 
-/// Root in `0..=high` of a falling function that is positive at 0; `high` if it is positive there too. A good `guess` makes it two or
-/// three evaluations (secant inside a bracket, with the Illinois weight).
-fn root(high: f64, at_zero: f64, guess: f64, mut f: impl FnMut(f64) -> f64) -> f64 {
-    let (mut a, mut fa) = (0.0, at_zero);
-    let (mut b, mut fb) = (high, f64::NAN);
-    let mut x = if guess > 0.0 && guess < high {
-        guess
-    } else {
-        high
+/// Evaluations after which the bracket is halved every other time.
+const PATIENCE: usize = 8;
+
+/// Root in `0..=high` of a falling function, to `fineness`; 0 where it is not positive there, `high` where it is positive even there.
+/// What was evaluated last is the root, where `at_zero` does not tell at once that it is 0.
+///
+/// Secant inside a bracket, its first step by the slope that the search knows: near a known root one or two evaluations.
+fn find(
+    root: &mut Guess,
+    high: f64,
+    at_zero: Option<f64>,
+    fineness: f64,
+    mut f: impl FnMut(f64) -> f64,
+) {
+    if at_zero.is_some_and(|value| value <= 0.0) {
+        root.usd = 0.0;
+        return;
+    }
+    let first_step = 0.1 * high;
+    let (mut low, mut top, mut known_above) = (0.0, high, false);
+    let mut x = match at_zero {
+        _ if root.usd > 0.0 && root.usd < high => root.usd,
+        Some(_) => first_step,
+        None => 0.0,
     };
-    let mut side = 0;
-    for _ in 0..80 {
+    let mut last = at_zero.map(|value| (0.0, value));
+    let mut zero_known = at_zero.is_some();
+    for evaluation in 0..80 {
         let fx = f(x);
-        if fx.abs() < 1e-13 || (x >= high && fx > 0.0) {
-            return x;
+        root.usd = x;
+        if fx.abs() < fineness || (x <= 0.0 && fx <= 0.0) || (x >= high && fx > 0.0) || fx.is_nan()
+        {
+            return;
         }
+        let known = evaluation == 0 && root.slope < 0.0;
+        if let Some((last_x, last_f)) = last
+            && !known
+        {
+            root.slope = (fx - last_f) / (x - last_x);
+        }
+        last = Some((x, fx));
+        zero_known |= x <= 0.0;
         if fx > 0.0 {
-            (a, fa) = (x, fx);
-            if side == 1 {
-                fb *= 0.5;
-            }
-            side = 1;
+            low = x;
         } else {
-            (b, fb) = (x, fx);
-            if side == -1 {
-                fa *= 0.5;
-            }
-            side = -1;
+            (top, known_above) = (x, true);
         }
-        if (b - a).abs() < 1e-13 * (1.0 + b.abs()) {
-            return f64::midpoint(a, b);
+        if top - low < FINEST * (1.0 + top) {
+            return;
         }
-        x = if fb.is_nan() {
-            // Nothing is known above: a little further than a straight line from zero would say, else the end.
-            let line = a + 1.2 * (a * fa / (at_zero - fa)).abs().max(1e-3 * a);
-            if line < 0.5 * high { line } else { high }
+        let secant = x - fx / root.slope;
+        let halved = evaluation > PATIENCE && evaluation % 2 == 0;
+        let inside = secant > low && secant < top && !halved;
+        x = if fx > 0.0 && !known_above {
+            // The line is followed a good way at most: what is bought falls faster than it at first.
+            let reach = high.min(if x > 0.0 { 4.0 * x } else { first_step });
+            if inside { secant.min(reach) } else { reach }
+        } else if inside {
+            secant
+        } else if low <= 0.0 && !zero_known {
+            // Below nothing is known: it may be that nothing binds.
+            if root.slope < 0.0 { 0.0 } else { 0.8 * x }
         } else {
-            let secant = (fa * b - fb * a) / (fa - fb);
-            // Far from the root the function is exponential, where halving beats the secant.
-            let margin = 1e-3 * (b - a);
-            if secant.is_finite() && secant - a > 1e-3 * margin && b - secant > 1e-3 * margin {
-                secant
-            } else {
-                f64::midpoint(a, b)
-            }
+            f64::midpoint(low, top)
         };
     }
-    x
 }

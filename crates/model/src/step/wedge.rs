@@ -3,11 +3,13 @@
 //! The list price of the year before decides on price ceilings, so that eligibility is known when prices are set. What proof of
 //! origin costs is the maker's: with it `p = (1 + v) p_prod + s` holds for what the maker keeps.
 
+use rayon::prelude::*;
+
 use crate::calibrate::mix::Offers;
 use crate::calibrate::sourcing::SourcingBase;
 use crate::ids::{Carrier, Origin, POWERTRAINS, Powertrain, SEGMENTS, Segment, year_index};
 use crate::parameters::Parameters;
-use crate::rules::{ActiveRules, Date, Ledger, Money, OfferTraits, Rules, Wedge};
+use crate::rules::{ActiveRules, Date, Ledger, Money, OfferTraits, Rules, Wedge, WedgeCache};
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};
 use crate::step::market::{CLASSES, class_of};
@@ -15,6 +17,9 @@ use crate::world::World;
 
 /// Places that build less than this part of a cell are left out of its rules.
 const NEGLIGIBLE_PLACE: f64 = 0.03;
+
+/// Parts into which cells are cut for threads.
+const PARTS: usize = 16;
 
 /// Wedges between producer and consumer price of a country's offers, in their order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,41 +56,64 @@ impl Wedges {
     }
 }
 
+/// A country and the share of a cell that it builds.
+type Place = (usize, f64);
+
 /// Where the offers of each cell of demand are built: country and share.
 #[derive(Debug, Clone, Default)]
 pub struct Built {
-    places: Vec<Vec<(usize, f64)>>,
+    /// Places of all cells in a row.
+    places: Vec<Place>,
+    /// One past the last place of each cell.
+    end: Vec<u32>,
 }
 
 impl Built {
     /// Places with a part worth a rule, scaled to one, from the shares of entries in cells.
     pub fn new(sourcing: &SourcingBase, shares: &[f64]) -> Self {
         let (network, cells) = (&sourcing.network, &sourcing.cells);
-        let places = (0..cells.len())
-            .map(|cell| {
-                let maker = network.runs.maker[cells.run[cell] as usize] as usize;
-                let own = &shares[cells.flow_start[cell]..cells.flow_start[cell + 1]];
-                let most = own.iter().copied().fold(0.0, f64::max);
-                let mut places: Vec<(usize, f64)> = network
-                    .pool(maker)
-                    .zip(own)
-                    .filter(|(_, share)| **share >= NEGLIGIBLE_PLACE.min(most))
-                    .map(|(entry, share)| {
-                        let exporter = network.entry_exporter[entry] as usize;
-                        (network.exporters[exporter] as usize, *share)
-                    })
-                    .collect();
-                let total: f64 = places.iter().map(|(_, share)| share).sum();
-                places.iter_mut().for_each(|(_, share)| *share /= total);
-                places
+        let places_of = |cell: usize| {
+            let maker = network.runs.maker[cells.run[cell] as usize] as usize;
+            let own = &shares[cells.flow_start[cell]..cells.flow_start[cell + 1]];
+            let least = NEGLIGIBLE_PLACE.min(own.iter().copied().fold(0.0, f64::max));
+            let total: f64 = own.iter().filter(|share| **share >= least).sum();
+            let pool = network.pool(maker).zip(own);
+            pool.filter(move |(_, share)| **share >= least)
+                .map(move |(entry, share)| {
+                    let exporter = network.entry_exporter[entry] as usize;
+                    (network.exporters[exporter] as usize, share / total)
+                })
+        };
+        let all: Vec<usize> = (0..cells.len()).collect();
+        let parts: Vec<(Vec<Place>, Vec<u32>)> = all
+            .par_chunks(cells.len().div_ceil(PARTS).max(1))
+            .map(|cells| {
+                let (mut places, mut count) = (Vec::new(), Vec::new());
+                for &cell in cells {
+                    let before = places.len();
+                    places.extend(places_of(cell));
+                    count.push((places.len() - before) as u32);
+                }
+                (places, count)
             })
             .collect();
-        Self { places }
+        let mut built = Self::default();
+        let mut end = 0;
+        for (places, count) in parts {
+            built.places.extend(places);
+            built.end.extend(count.into_iter().map(|count| {
+                end += count;
+                end
+            }));
+        }
+        built
     }
 
     /// Places of an offer.
-    pub fn of(&self, sourcing: &SourcingBase, j: usize) -> &[(usize, f64)] {
-        &self.places[sourcing.cells.of_offer[j] as usize]
+    pub fn of(&self, sourcing: &SourcingBase, j: usize) -> &[Place] {
+        let cell = sourcing.cells.of_offer[j] as usize;
+        let first = if cell == 0 { 0 } else { self.end[cell - 1] };
+        &self.places[first as usize..self.end[cell] as usize]
     }
 }
 
@@ -190,11 +218,17 @@ impl<'a> Law<'a> {
     /// each budget's claims that is paid (an empty list pays all).
     pub fn wedges(&self, c: usize, list_price_usd: &[f64], funded: &[f64]) -> Wedges {
         let active = self.active(c);
+        let mut known = WedgeCache::new(&active, funded);
         let classes = self.class_traits(c);
-        let mut wedges = Wedges::default();
+        let offers = list_price_usd.len();
+        let mut wedges = Wedges {
+            ad_valorem: Vec::with_capacity(offers),
+            specific_usd: Vec::with_capacity(offers),
+            duty: Vec::with_capacity(offers),
+        };
         for (j, list) in self.offers.of(c).zip(list_price_usd) {
             let traits = self.traits(&classes, j, *list);
-            let wedge = active.wedge(&traits, funded);
+            let wedge = known.wedge(&traits);
             wedges.duty.push(wedge.duty);
             wedges
                 .ad_valorem
