@@ -746,14 +746,15 @@ for r in rows("tech/fuels.csv"):
         key = (r["fuel"], r["pathway"], r["region"], r["parameter"], r["year"] or str(BASE))
         fuels.setdefault(key, list(key) + [num(r["value"]), r["unit"]] + tail(r, min(int(r["year"] or BASE), BASE)))
 write("fuels", ["fuel", "pathway", "region", "parameter", "year", "value", "unit"], list(fuels.values()), 5)
+# History alone: after the base year blends move with the mandates among the rules.
 blend = {("BRA", "ethanol", "2000"): .25, ("BRA", "ethanol", "2015"): .27, ("BRA", "biodiesel", "2008"): .03, ("BRA", "biodiesel", "2019"): .11, ("BRA", "biodiesel", "2023"): .12,
          ("USA", "ethanol", "2010"): .09, ("USA", "ethanol", "2014"): .10, ("EU27", "ethanol", "2010"): .03, ("EU27", "ethanol", "2020"): .06, ("EU27", "biodiesel", "2010"): .05, ("EU27", "biodiesel", "2020"): .07,
-         ("IND", "ethanol", "2015"): .02, ("IND", "ethanol", "2022"): .10, ("IND", "ethanol", "2023"): .12, ("IND", "ethanol", "2026"): .20, ("THA", "ethanol", "2008"): .08, ("THA", "ethanol", "2015"): .13, ("THA", "biodiesel", "2012"): .05, ("THA", "biodiesel", "2020"): .07,
-         ("IDN", "biodiesel", "2013"): .10, ("IDN", "biodiesel", "2016"): .20, ("IDN", "biodiesel", "2020"): .30, ("IDN", "biodiesel", "2023"): .35, ("IDN", "biodiesel", "2025"): .40,
-         ("MYS", "biodiesel", "2015"): .07, ("MYS", "biodiesel", "2020"): .10, ("PHL", "ethanol", "2012"): .10, ("PHL", "biodiesel", "2009"): .02, ("PHL", "biodiesel", "2024"): .03, ("VNM", "ethanol", "2018"): .02,
+         ("IND", "ethanol", "2015"): .02, ("IND", "ethanol", "2022"): .10, ("IND", "ethanol", "2023"): .12, ("THA", "ethanol", "2008"): .08, ("THA", "ethanol", "2015"): .13, ("THA", "biodiesel", "2012"): .05, ("THA", "biodiesel", "2020"): .07,
+         ("IDN", "biodiesel", "2013"): .10, ("IDN", "biodiesel", "2016"): .20, ("IDN", "biodiesel", "2020"): .30, ("IDN", "biodiesel", "2023"): .35,
+         ("MYS", "biodiesel", "2015"): .07, ("MYS", "biodiesel", "2020"): .10, ("PHL", "ethanol", "2012"): .10, ("PHL", "biodiesel", "2009"): .02, ("VNM", "ethanol", "2018"): .02,
          ("CAN", "ethanol", "2011"): .05, ("CHN", "ethanol", "2010"): .02, ("ARG", "ethanol", "2016"): .12, ("ARG", "biodiesel", "2014"): .10, ("COL", "ethanol", "2010"): .08, ("COL", "biodiesel", "2010"): .10, ("GBR", "ethanol", "2021"): .08, ("GBR", "biodiesel", "2015"): .05}
 write("blends", ["iso3", "fuel", "year", "share", "announced"],
-      [[c, f, y, repr(v), str(min(int(y), 2024)), str(min(int(y), 2024)), "RECALLED_BLENDS", "recalled", "effective volume share, nationwide"] for (c, f, y), v in blend.items()], 3)
+      [[c, f, y, repr(v), y, y, "RECALLED_BLENDS", "recalled", "effective volume share, nationwide"] for (c, f, y), v in blend.items()], 3)
 used_sources["RECALLED_BLENDS"] = "National blend mandates and actual blends, from memory, unchecked"
 
 # Survival: both parameters of the newest study with a plausible shape (1.5 to 6)

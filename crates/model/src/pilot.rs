@@ -11,8 +11,8 @@ use crate::calibrate::workforce::LabourFit;
 use crate::ids::{Carrier, Powertrain, SKILLS, year_index};
 use crate::input::{Problem, Problems, Record, nearest, position};
 use crate::measures::Measures;
-use crate::run;
 
+use crate::step::biofuel;
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};
 use crate::step::making::{self, MakingLaw, Site, Vehicle};
@@ -616,7 +616,7 @@ impl Around {
         let grid: Vec<f64> = (0..world.countries.len())
             .map(|c| world.grid_g_per_kwh[(c, t)])
             .collect();
-        let blend = run::base_blend(world, c);
+        let blend = biofuel::of_base(world, c);
         let supply = Supply {
             ethanol: blend.ethanol,
             biodiesel: blend.biodiesel,

@@ -8,7 +8,9 @@ use rayon::prelude::*;
 
 use crate::calibrate::{self, Base, adoption::ADOPTED};
 use crate::cohorts::used_age_profile;
-use crate::ids::{Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, Segment, YEARS, year_index};
+use crate::ids::{
+    Biofuel, Grid, ORIGINS, POWERTRAINS, Powertrain, SEGMENTS, Segment, YEARS, year_index,
+};
 use crate::measures::Measures;
 use crate::parameters::Parameters;
 use crate::rules::{self, Date, Rules, Spent};
@@ -424,7 +426,7 @@ fn project_years(
                     world,
                     &world.parameters,
                     &base_costs,
-                    &base_blend(world, c),
+                    &biofuel::of_base(world, c),
                     c,
                     world.base_year,
                 ),
@@ -722,18 +724,6 @@ fn grid_intensity(world: &World, parameters: &Parameters, c: usize, year: i32) -
         None
     };
     set.unwrap_or(world.grid_g_per_kwh[(c, year_index(year))])
-}
-
-/// Biofuel in the tank of the base year: the record's.
-pub(crate) fn base_blend(world: &World, c: usize) -> Blend {
-    biofuel::blend(
-        world,
-        &world.parameters,
-        &Measures::none(0),
-        c,
-        world.base_year,
-        None,
-    )
 }
 
 /// New light vehicles by country and powertrain.
@@ -1115,12 +1105,16 @@ fn country_year(
         plug_in_before,
         state.plug_in_stock(),
     );
+    let mandated = [Biofuel::Ethanol, Biofuel::Biodiesel].map(|fuel| {
+        let as_of = year_of.scenario.policy_as_of.map(Date::last_of);
+        biofuel::mandated(world, year_of.rules, c, fuel, year, as_of)
+    });
     let blend = biofuel::blend(
         world,
         parameters,
         year_of.measures,
-        c,
-        year,
+        (c, year),
+        mandated,
         last.energy.as_ref(),
     );
     let in_use = supply(world, parameters, costs, &blend, c, year);
@@ -1133,7 +1127,7 @@ fn country_year(
         ageing,
         light_stock: std::array::from_fn(|f| state.light_stock(f)),
         heavy_stock: state.heavy.iter().sum(),
-        fuel_added_gj: biofuel::added_gj(world, &blend, c, year, &fleet_energy),
+        fuel_added_gj: biofuel::added_gj(&blend, &fleet_energy),
         blend,
         energy: fleet_energy,
         battery_gwh,

@@ -136,3 +136,32 @@ fn a_standard_is_altered_like_any_rule() {
     let without = plug_ins(&project(&scenario(mandates)));
     assert!(without < with, "{without} {with}");
 }
+
+#[test]
+fn blends_follow_the_mandates_among_the_rules() {
+    let (world, _) = model();
+    let c = world.country("IDN").expect("it is there");
+    let esters = |outcome: &Outcome, year: i32| {
+        let of = &outcome.years[(year - world.base_year - 1) as usize];
+        of.countries[c].blend.biodiesel
+    };
+    // B35 to the end of 2024, then B40.
+    let plain = project(&scenario(Vec::new()));
+    assert!((esters(&plain, 2024) - 0.35).abs() < 1e-9);
+    assert!((esters(&plain, 2025) - 0.40).abs() < 1e-9);
+    // A lower mandate is blended in proportion, none not at all; the base year stays as recorded.
+    let changed = |value: &str, remove| {
+        let raw = cells(&[("id", "IDN-225"), ("value", value)]);
+        project(&scenario(vec![RuleChange { raw, remove }]))
+    };
+    let lower = changed("0.2", false);
+    assert!((esters(&lower, 2026) / 0.2 - 1.0).abs() < 0.02);
+    assert!((esters(&lower, 2024) - 0.35).abs() < 1e-9);
+    assert_eq!(esters(&changed("", true), 2026), 0.0);
+    // Without a mandate in the base year what was blended goes on until more is asked: Brazil, B15 from August 2025.
+    let brazil = world.country("BRA").expect("it is there");
+    let share = |t: usize| plain.years[t].countries[brazil].blend.biodiesel;
+    assert!((share(0) - 0.12).abs() < 1e-9);
+    assert!(share(1) > 0.131 && share(1) < 0.134, "{}", share(1));
+    assert!((share(2) - 0.15).abs() < 1e-9);
+}

@@ -5,8 +5,8 @@ use crate::ids::{
     Carrier, Grid, MINERALS, Mineral, Origin, POWERTRAINS, Powertrain, SEGMENTS, SKILLS, Segment,
     Skill, year_index,
 };
-use crate::run;
-use crate::step::biofuel::Blend;
+
+use crate::step::biofuel::{self, Blend};
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};
 use crate::step::industry::{self, Setup};
@@ -71,7 +71,7 @@ impl Results<'_> {
             .iter()
             .find(|of| of.year == year)
             .map_or_else(
-                || run::base_blend(self.world, c),
+                || biofuel::of_base(self.world, c),
                 |of| of.countries[c].blend,
             )
     }
@@ -575,7 +575,7 @@ impl Results<'_> {
         use crate::ids::Biofuel;
         let own = &self.world.resources.biofuels[c];
         let of = |fuel: Biofuel| own[fuel.index()].map_or(0.0, |own| own.land_use_g_per_mj);
-        let share = crate::step::biofuel::by_energy;
+        let share = biofuel::by_energy;
         match carrier {
             Carrier::Gasoline => share(Biofuel::Ethanol, supply.ethanol) * of(Biofuel::Ethanol),
             Carrier::Diesel => {

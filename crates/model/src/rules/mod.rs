@@ -7,6 +7,7 @@
 
 pub mod active;
 pub mod bases;
+mod blend;
 pub mod budget;
 mod cache;
 pub mod change;
