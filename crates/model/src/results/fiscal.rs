@@ -108,19 +108,19 @@ impl Results<'_> {
                 let words = [payer, iso3, "lever", &lever.name];
                 rows.push(&words, year.year, &[0.0, -million, 0.0, -million]);
             }
-            for debt in year.offsets.iter().filter(|debt| debt.penalty_usd > 0.0) {
+            for debt in &year.offsets {
                 let iso3 = self.world.countries[debt.account.country].iso3.as_str();
-                let million = debt.penalty_usd * 1e-6;
-                let of = |payer| {
-                    [
-                        payer,
-                        iso3,
-                        "production_offset",
-                        debt.account.scheme.as_str(),
-                    ]
-                };
-                rows.push(&of(iso3), year.year, &[million, 0.0, 0.0, million]);
-                rows.push(&of("makers"), year.year, &[0.0, -million, 0.0, -million]);
+                let scheme = debt.account.scheme.as_str();
+                let paid_back = debt.penalty_usd * 1e-6;
+                // What waits is less outlay this year; it is paid when enough is built.
+                let held = debt.newly_withheld_usd * 1e-6;
+                if paid_back != 0.0 || held != 0.0 {
+                    let all = paid_back + held;
+                    let words = [iso3, iso3, "production_offset", scheme];
+                    rows.push(&words, year.year, &[paid_back, held, 0.0, all]);
+                    let words = ["makers", iso3, "production_offset", scheme];
+                    rows.push(&words, year.year, &[0.0, -all, 0.0, -all]);
+                }
             }
         }
         rows.table(

@@ -288,7 +288,7 @@ impl Results<'_> {
 
     /// The table `offsets`.
     pub(super) fn offsets(&self) -> Table {
-        let mut rows = LongTable::new(3, 9);
+        let mut rows = LongTable::new(3, 10);
         for year in &self.outcome.years {
             for debt in &year.offsets {
                 let moved = debt.owed + debt.did.imported + debt.account.debt.units;
@@ -311,6 +311,7 @@ impl Results<'_> {
                     debt.defaulted,
                     account.debt.units,
                     debt.penalty_usd * 1e-6,
+                    account.withheld_usd * 1e-6,
                 ];
                 rows.push(&words, year.year, &numbers);
             }
@@ -332,7 +333,8 @@ impl Results<'_> {
                 ("made_good", "vehicles", "debt made good"),
                 ("defaulted", "vehicles", "debt in default"),
                 ("debt", "vehicles", "owed at the end of the year"),
-                ("penalty", "million USD_2023", "paid back: support of the vehicles in default with interest"),
+                ("penalty", "million USD_2023", "paid back: support of the vehicles in default with interest, and the guarantee forfeited"),
+                ("withheld", "million USD_2023", "support that waits until enough of the debt is met, at the end of the year"),
             ],
         )
     }

@@ -31,6 +31,8 @@ pub struct Account {
     pub debt: Debt,
     /// Support that a vehicle of the debt got, USD 2023.
     pub relief_usd: f64,
+    /// Support that waits until enough of the debt is met, USD 2023.
+    pub withheld_usd: f64,
 }
 
 /// All accounts at the end of a year.
@@ -56,6 +58,8 @@ pub struct OffsetYear {
     pub defaulted: f64,
     /// What default costs, USD 2023.
     pub penalty_usd: f64,
+    /// Support held back in the year less what was held back before and is paid now, USD 2023.
+    pub newly_withheld_usd: f64,
 }
 
 /// What bears on debts in a year.
@@ -99,6 +103,7 @@ impl OffsetState {
                         maker,
                         debt,
                         relief_usd: 0.0,
+                        withheld_usd: 0.0,
                     });
                 }
             }
@@ -112,7 +117,7 @@ impl OffsetState {
         for account in &mut self.accounts {
             let country = account.country;
             let units = &share[offers.of(country)];
-            account.relief_usd = relief(offers, account, &wedges[country], units);
+            account.relief_usd = support(offers, account, &wedges[country], units).0;
         }
         self
     }
@@ -164,8 +169,9 @@ impl OffsetState {
                 .signed(&account.scheme, country, code, at.year, as_of)
                 && imports_count(at, account);
             let imported = if open { flows.imported } else { 0.0 };
+            let (now, supported) =
+                support(offers, account, wedges(country), &units[offers.of(country)]);
             if imported > 0.0 {
-                let now = relief(offers, account, wedges(country), &units[offers.of(country)]);
                 account.relief_usd = (account.relief_usd * account.debt.units + now * imported)
                     / (account.debt.units + imported);
             }
@@ -190,6 +196,12 @@ impl OffsetState {
                 built_for.push((country, maker, built.min(needed)));
             }
             account.debt = settled.debt;
+            let before = account.withheld_usd;
+            account.withheld_usd = if settled.may_be_paid || settled.defaulted > 0.0 {
+                0.0
+            } else {
+                before + now * supported
+            };
             years.push(OffsetYear {
                 account: account.clone(),
                 owed,
@@ -198,6 +210,7 @@ impl OffsetState {
                 made_good: settled.made_good,
                 defaulted: settled.defaulted,
                 penalty_usd: settled.penalty_usd,
+                newly_withheld_usd: account.withheld_usd - before,
             });
         }
         years
@@ -276,8 +289,8 @@ fn imports_count(at: &Terms, account: &Account) -> bool {
     })
 }
 
-/// Support of the maker's battery-electric cars in the country, USD 2023 a vehicle, weighted by `weights` of the country's offers.
-fn relief(offers: &Offers, account: &Account, wedges: &Wedges, weights: &[f64]) -> f64 {
+/// Support of the maker's battery-electric cars in the country, USD 2023 a vehicle, and how many there are: `units` by the country's offers.
+fn support(offers: &Offers, account: &Account, wedges: &Wedges, units: &[f64]) -> (f64, f64) {
     let (mut sum, mut total) = (0.0, 0.0);
     for (k, j) in offers.of(account.country).enumerate() {
         let car = offers.segment[j] as usize != Segment::Pickup.index()
@@ -286,13 +299,13 @@ fn relief(offers: &Offers, account: &Account, wedges: &Wedges, weights: &[f64]) 
             && offers.powertrain[j] as usize == Powertrain::BatteryElectric.index()
             && car
         {
-            sum -= weights[k] * wedges.specific_usd[k];
-            total += weights[k];
+            sum -= units[k] * wedges.specific_usd[k];
+            total += units[k];
         }
     }
     if total > 0.0 {
-        (sum / total).max(0.0)
+        ((sum / total).max(0.0), total)
     } else {
-        0.0
+        (0.0, 0.0)
     }
 }
