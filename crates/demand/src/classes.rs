@@ -139,7 +139,7 @@ impl Buyers {
     }
 }
 
-/// Pairs of a maker with the classes of one nest: contiguous.
+/// Products of a maker in one nest: contiguous in their order.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     nest: u8,
@@ -148,7 +148,7 @@ struct Run {
 }
 
 impl Run {
-    fn cells(self) -> std::ops::Range<usize> {
+    fn places(self) -> std::ops::Range<usize> {
         usize::from(self.first)..usize::from(self.end)
     }
 }
@@ -157,11 +157,10 @@ impl Run {
 #[derive(Debug, Clone, Default)]
 pub struct ClassLayout {
     class: Vec<u8>,
-    /// Pair of maker and class of each product.
-    cell: Vec<u16>,
-    /// Class of each pair; pairs of a maker are contiguous, and within them those of a nest.
-    cell_class: Vec<u8>,
-    /// Pairs of one maker in one nest.
+    maker: Vec<u16>,
+    /// Products of each maker together, and within them those of a nest.
+    order: Vec<u16>,
+    /// Products of one maker in one nest.
     runs: Vec<Run>,
     /// First run of each maker, and one past the last.
     maker_start: Vec<u16>,
@@ -213,21 +212,17 @@ impl ClassLayout {
         if !defects.is_empty() {
             return Err(Error::Invalid(defects));
         }
-        let pair = |m: u16, c: u8| (m, tastes.nest[usize::from(c)], c);
-        let mut pairs: Vec<(u16, u8, u8)> =
-            maker.iter().zip(class).map(|(m, c)| pair(*m, *c)).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        let cell = maker
-            .iter()
-            .zip(class)
-            .map(|(m, c)| pairs.partition_point(|of| *of < pair(*m, *c)) as u16)
-            .collect();
+        let owner_and_nest = |j: &u16| {
+            let j = usize::from(*j);
+            (maker[j], tastes.nest[usize::from(class[j])])
+        };
+        let mut order: Vec<u16> = (0..class.len() as u16).collect();
+        order.sort_by_key(|j| (owner_and_nest(j), class[usize::from(*j)]));
         let (mut runs, mut owner) = (Vec::new(), Vec::new());
         let mut first = 0;
-        for alike in pairs.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        for alike in order.chunk_by(|a, b| owner_and_nest(a) == owner_and_nest(b)) {
             let end = first + alike.len() as u16;
-            let (maker, nest, _) = alike[0];
+            let (maker, nest) = owner_and_nest(&alike[0]);
             runs.push(Run { nest, first, end });
             owner.push(maker);
             first = end;
@@ -237,8 +232,8 @@ impl ClassLayout {
         active.dedup();
         Ok(Self {
             class: class.to_vec(),
-            cell,
-            cell_class: pairs.iter().map(|(_, _, c)| *c).collect(),
+            maker: maker.to_vec(),
+            order,
             runs,
             maker_start: (0..=firms.len())
                 .map(|m| owner.partition_point(|maker| usize::from(*maker) < m) as u16)
@@ -260,12 +255,7 @@ impl ClassLayout {
 
     /// Maker of a product.
     pub fn maker_of(&self, product: usize) -> usize {
-        let run = self
-            .runs
-            .partition_point(|run| run.end <= self.cell[product]);
-        self.maker_start
-            .partition_point(|start| usize::from(*start) <= run)
-            - 1
+        usize::from(self.maker[product])
     }
 
     /// Class of each product.
@@ -363,7 +353,8 @@ pub struct Scratch {
     moved: Vec<f64>,
     reach: Vec<Lane>,
     nest: Vec<[Lane; 3]>,
-    cell: Vec<f64>,
+    /// What a maker's products take from each income and nest.
+    taken: Vec<Lane>,
     cross: Vec<f64>,
     change: Vec<f64>,
 }

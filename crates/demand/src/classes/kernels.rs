@@ -51,7 +51,7 @@ impl Kernel for Probabilities<'_> {
             shares,
         } = self;
         let (classes, nests, lambda) = (tastes.classes(), tastes.nests, tastes.lambda);
-        let incomes = buyers.slope.len();
+        let (incomes, weight) = (buyers.slope.len(), tastes.weight);
         for k in 0..incomes {
             let nest = &mut nest[k * nests..(k + 1) * nests];
             nest.fill([ZERO; 3]);
@@ -110,21 +110,27 @@ impl Kernel for Probabilities<'_> {
             }
             add_scaled::<FMA>(&mut bought, &buys, buyers.weight[k]);
             for of in nest.iter_mut().filter(|of| of[0][0] > 0.0) {
+                // Copies, so that the compiler sees that nothing it writes is read.
+                let [sum, powered, _] = *of;
+                let (mut inverse, mut ratio) = (ZERO, ZERO);
                 for l in 0..LANES {
-                    let inverse = 1.0 / of[0][l];
-                    of[2][l] = of[1][l] * per[l] * inverse;
-                    of[1][l] = inverse;
+                    inverse[l] = 1.0 / sum[l];
+                    ratio[l] = powered[l] * per[l] * inverse[l];
                 }
+                *of = [sum, inverse, ratio];
             }
             for c in active {
                 let c = usize::from(*c);
                 let of = &nest[usize::from(tastes.nest[c])];
                 let r = &mut reach[k * classes + c];
                 simd::keep_loop();
+                let (factor, ratio) = (tastes.factor[c], of[2]);
+                let mut own = ZERO;
                 for l in 0..LANES {
-                    r[l] = tastes.factor[c][l] * of[2][l];
+                    own[l] = factor[l] * ratio[l];
                 }
-                let mean = buyers.weight[k] * simd::dot_tile::<FMA>(r, &tastes.weight);
+                *r = own;
+                let mean = buyers.weight[k] * simd::dot_tile::<FMA>(&own, &weight);
                 shares.reach[k * classes + c] = mean;
                 shares.by_class[c] += mean * sums[k * classes + c];
             }
@@ -202,14 +208,15 @@ fn shift_for<const FMA: bool>(
     shift
 }
 
-/// The cross terms of the fixed point: `U` by maker and class, then by product.
+/// The cross terms of the fixed point, `sum_i w_i a_k s_ij (rho/lambda Tc_ih + T_i)` by product.
 pub(super) struct CrossTerms<'a> {
     pub market: &'a ClassMarket<'a>,
     pub weights: &'a [f64],
     pub margins: &'a [f64],
     pub reach: &'a [Lane],
     pub nest: &'a [[Lane; 3]],
-    pub cell: &'a mut [f64],
+    /// By income and position of the run among its maker's.
+    pub taken: &'a mut [Lane],
     pub cross: &'a mut [f64],
 }
 
@@ -223,54 +230,65 @@ impl Kernel for CrossTerms<'_> {
             margins,
             reach,
             nest,
-            cell,
+            taken,
             cross,
         } = self;
         let (tastes, buyers, layout) = (market.tastes, market.buyers, market.layout);
         let (classes, nests, lambda) = (tastes.classes(), tastes.nests, tastes.lambda);
-        let n = layout.products();
+        let (n, incomes) = (layout.products(), buyers.slope.len());
         let closeness = (1.0 - lambda) / lambda;
-        cross.fill(0.0);
-        // Of the maker at hand, by nest: his expected margin within the nest, and what its products take from it.
-        let mut within = [ZERO; NESTS];
-        for k in 0..buyers.slope.len() {
-            let weights = &weights[k * n..(k + 1) * n];
-            cell.fill(0.0);
-            for j in 0..n {
-                cell[layout.cell[j] as usize] += margins[j] * weights[j];
-            }
-            let nest = &nest[k * nests..(k + 1) * nests];
-            let reach = &reach[k * classes..(k + 1) * classes];
-            let scale = buyers.slope[k] * buyers.weight[k];
-            for (m, kappa) in layout.kappa.iter().enumerate() {
-                let runs = layout.maker_start[m] as usize..layout.maker_start[m + 1] as usize;
-                let runs = &layout.runs[runs];
+        let weight = tastes.weight;
+        for (m, &kappa) in layout.kappa.iter().enumerate() {
+            let runs = usize::from(layout.maker_start[m])..usize::from(layout.maker_start[m + 1]);
+            let runs = &layout.runs[runs];
+            for k in 0..incomes {
+                let weights = &weights[k * n..(k + 1) * n];
+                let nest = &nest[k * nests..(k + 1) * nests];
+                let taken = &mut taken[k * NESTS..k * NESTS + runs.len()];
                 let mut total = ZERO;
-                for (within, run) in within.iter_mut().zip(runs) {
+                for (taken, run) in taken.iter_mut().zip(runs) {
                     let of = &nest[usize::from(run.nest)];
                     let mut sum = ZERO;
-                    for i in run.cells() {
-                        let c = usize::from(layout.cell_class[i]);
-                        add_scaled::<FMA>(&mut sum, &tastes.factor[c], kappa * cell[i]);
+                    for j in &layout.order[run.places()] {
+                        let j = usize::from(*j);
+                        let c = usize::from(layout.class[j]);
+                        add_scaled::<FMA>(&mut sum, &tastes.factor[c], margins[j] * weights[j]);
                     }
+                    // Copies, so that the compiler sees that nothing it writes is read.
+                    let [_, inverse, per] = *of;
+                    let mut within = ZERO;
                     for l in 0..LANES {
-                        total[l] = fma::<FMA>(sum[l], of[2][l], total[l]);
-                        within[l] = sum[l] * of[1][l] * closeness;
+                        let own = sum[l] * kappa;
+                        total[l] = fma::<FMA>(own, per[l], total[l]);
+                        // Tc = sum / N.
+                        within[l] = own * inverse[l] * closeness;
                     }
+                    *taken = within;
                 }
-                for (within, run) in within.iter().zip(runs) {
-                    let mut both = ZERO;
+                let scale = buyers.slope[k] * buyers.weight[k];
+                for taken in taken {
+                    let mut both = *taken;
                     for l in 0..LANES {
-                        both[l] = (within[l] + total[l]) * tastes.weight[l];
+                        both[l] = (both[l] + total[l]) * (weight[l] * scale);
                     }
-                    for i in run.cells() {
-                        let r = &reach[usize::from(layout.cell_class[i])];
-                        cell[i] = scale * simd::dot_tile::<FMA>(r, &both);
-                    }
+                    *taken = both;
                 }
             }
-            for j in 0..n {
-                cross[j] += weights[j] * cell[layout.cell[j] as usize];
+            for (r, run) in runs.iter().enumerate() {
+                for j in &layout.order[run.places()] {
+                    let j = usize::from(*j);
+                    let c = usize::from(layout.class[j]);
+                    let mut sum = ZERO;
+                    for k in 0..incomes {
+                        let (reach, taken) = (&reach[k * classes + c], &taken[k * NESTS + r]);
+                        let own = weights[k * n + j];
+                        simd::keep_loop();
+                        for l in 0..LANES {
+                            sum[l] = fma::<FMA>(reach[l] * own, taken[l], sum[l]);
+                        }
+                    }
+                    cross[j] = simd::sum(&sum);
+                }
             }
         }
     }

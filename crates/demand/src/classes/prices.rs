@@ -1,7 +1,7 @@
 //! Prices and margins in equilibrium, and the conditions for one.
 
 use super::kernels::CrossTerms;
-use super::{ClassMarket, Costs, Equilibrium, Scratch, Shares, Size, Weights};
+use super::{ClassMarket, Costs, Equilibrium, NESTS, Scratch, Shares, Size, Weights};
 
 /// What rules add to the cost of each class (infinite takes it away), given the weights at prices without them and the largest relative
 /// change of a price in the pass before (infinite in the first): a search within a pass need not be finer than the prices are. Empty
@@ -21,6 +21,7 @@ pub fn no_tilt(
 
 use crate::accelerate::Anderson;
 use crate::linalg::{Matrix, symmetric_eigenvalues};
+use crate::simd::ZERO;
 
 impl ClassMarket<'_> {
     /// Margins `phi (p - c~)` at prices.
@@ -54,7 +55,8 @@ impl ClassMarket<'_> {
         of_product: &mut [f64],
     ) {
         let n = self.layout.products();
-        scratch.cell.resize(self.layout.cell_class.len(), 0.0);
+        let incomes = self.buyers.slope.len();
+        scratch.taken.resize(incomes * NESTS, ZERO);
         scratch.cross.resize(n, 0.0);
         self.tastes.level.run(CrossTerms {
             market: self,
@@ -62,7 +64,7 @@ impl ClassMarket<'_> {
             margins,
             reach: &scratch.reach,
             nest: &scratch.nest,
-            cell: &mut scratch.cell,
+            taken: &mut scratch.taken,
             cross: &mut scratch.cross,
         });
         for j in 0..n {
