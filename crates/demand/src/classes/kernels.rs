@@ -55,13 +55,16 @@ impl Kernel for Probabilities<'_> {
         for k in 0..incomes {
             let nest = &mut nest[k * nests..(k + 1) * nests];
             nest.fill([ZERO; 3]);
-            for c in active {
-                let c = usize::from(*c);
-                add_scaled::<FMA>(
-                    &mut nest[usize::from(tastes.nest[c])][0],
-                    &tastes.factor[c],
-                    sums[k * classes + c],
-                );
+            // Classes of a nest follow each other: their sum stays in registers.
+            let of_nest =
+                |a: &u8, b: &u8| tastes.nest[usize::from(*a)] == tastes.nest[usize::from(*b)];
+            for alike in active.chunk_by(of_nest) {
+                let mut sum = ZERO;
+                for c in alike {
+                    let c = usize::from(*c);
+                    add_scaled::<FMA>(&mut sum, &tastes.factor[c], sums[k * classes + c]);
+                }
+                nest[usize::from(tastes.nest[usize::from(alike[0])])][0] = sum;
             }
             let mut total = ZERO;
             for of in nest.iter_mut() {

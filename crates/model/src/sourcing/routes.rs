@@ -70,24 +70,17 @@ impl Routes {
             plain: vec![0.0; geography.weight.len() * LANES],
             preferred: vec![0.0; geography.weight.len() * LANES],
         };
-        for (route, &near) in geography.weight.iter().enumerate() {
+        let plain = routes.plain.par_chunks_mut(LANES);
+        let weights = plain.zip(routes.preferred.par_chunks_mut(LANES));
+        weights.enumerate().for_each(|(route, (plain, preferred))| {
+            let (near, elasticity) = (geography.weight[route], geography.elasticity);
             let lanes = route * LANES..(route + 1) * LANES;
-            let agreement = geography.agreement;
-            write_weights(
-                &duties.plain[lanes.clone()],
-                near,
-                geography.elasticity,
-                &mut routes.plain[lanes.clone()],
-            );
+            write_weights(&duties.plain[lanes.clone()], near, elasticity, plain);
             if duties.has_preference(route) {
-                write_weights(
-                    &duties.preferred[lanes.clone()],
-                    near * agreement,
-                    geography.elasticity,
-                    &mut routes.preferred[lanes],
-                );
+                let near = near * geography.agreement;
+                write_weights(&duties.preferred[lanes], near, elasticity, preferred);
             }
-        }
+        });
         routes
     }
 

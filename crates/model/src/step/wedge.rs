@@ -72,28 +72,37 @@ impl Built {
     /// Places with a part worth a rule, scaled to one, from the shares of entries in cells.
     pub fn new(sourcing: &SourcingBase, shares: &[f64]) -> Self {
         let (network, cells) = (&sourcing.network, &sourcing.cells);
-        let places_of = |cell: usize| {
+        let places_of = |cell: usize, places: &mut Vec<Place>| {
             let maker = network.runs.maker[cells.run[cell] as usize] as usize;
             let own = &shares[cells.flow_start[cell]..cells.flow_start[cell + 1]];
-            let least = NEGLIGIBLE_PLACE.min(own.iter().copied().fold(0.0, f64::max));
-            let total: f64 = own.iter().filter(|share| **share >= least).sum();
-            let pool = network.pool(maker).zip(own);
-            pool.filter(move |(_, share)| **share >= least)
-                .map(move |(entry, share)| {
-                    let exporter = network.entry_exporter[entry] as usize;
-                    (network.exporters[exporter] as usize, share / total)
-                })
-        };
-        let all: Vec<usize> = (0..cells.len()).collect();
-        let parts: Vec<(Vec<Place>, Vec<u32>)> = all
-            .par_chunks(cells.len().div_ceil(PARTS).max(1))
-            .map(|cells| {
-                let (mut places, mut count) = (Vec::new(), Vec::new());
-                for &cell in cells {
-                    let before = places.len();
-                    places.extend(places_of(cell));
-                    count.push((places.len() - before) as u32);
+            let first = places.len();
+            let mut add_from = |least: f64| {
+                for (entry, &share) in network.pool(maker).zip(own) {
+                    if share >= least {
+                        let exporter = network.entry_exporter[entry] as usize;
+                        places.push((network.exporters[exporter] as usize, share));
+                    }
                 }
+                places.len() > first
+            };
+            if !add_from(NEGLIGIBLE_PLACE) {
+                // Spread so thin that the largest stand for all.
+                add_from(own.iter().copied().fold(0.0, f64::max));
+            }
+            let added = &mut places[first..];
+            let total: f64 = added.iter().map(|(_, share)| share).sum();
+            added.iter_mut().for_each(|(_, share)| *share /= total);
+            added.len() as u32
+        };
+        let length = cells.len().div_ceil(PARTS).max(1);
+        let parts: Vec<(Vec<Place>, Vec<u32>)> = (0..cells.len())
+            .step_by(length)
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|first| {
+                let of = first..(first + length).min(cells.len());
+                let mut places = Vec::with_capacity(4 * length);
+                let count = of.map(|cell| places_of(cell, &mut places)).collect();
                 (places, count)
             })
             .collect();
