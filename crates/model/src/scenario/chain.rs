@@ -40,6 +40,8 @@ pub fn load(
 ) -> Result<Scenario, Problems> {
     let mut problems = Problems::default();
     let chain = ancestry(name, library, &mut problems);
+    // Without an ancestor nobody knows which rules there are.
+    let is_whole = problems.0.is_empty();
     let mut scenario = Scenario::default();
     for (generation, link) in chain.iter().enumerate().rev() {
         if generation == 0 {
@@ -54,11 +56,11 @@ pub fn load(
         .rev()
         .map(|link| (link.file, link.text))
         .collect();
-    if problems.0.is_empty()
+    if is_whole
         && let Some(rules) = &vocabulary.rules
         && let Err(found) = rules.changed(&scenario.rules)
     {
-        problems = found;
+        problems.0.extend(found.0);
     }
     problems.or_ok(scenario)
 }
