@@ -4,7 +4,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use kyoso_report::manifest::{MADE_BY, Manifest};
+use kyoso_demand::Level;
+use kyoso_report::manifest::{MADE_BY, Manifest, hash};
+use kyoso_report::write;
+
+/// What the manifests of all commands say: the program, its threads and instruction level, and the texts it worked from.
+pub fn manifest(command: &str, texts: &[(String, String)]) -> Manifest {
+    let joined: String = texts.iter().map(|(_, text)| text.as_str()).collect();
+    Manifest {
+        made_by: MADE_BY.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: command.to_owned(),
+        scenario_texts: texts.to_vec(),
+        scenario_hash: if texts.is_empty() {
+            String::new()
+        } else {
+            hash(joined.as_bytes())
+        },
+        threads: rayon::current_num_threads(),
+        instruction_level: Level::detect().name().to_owned(),
+        ..Manifest::default()
+    }
+}
 
 /// A folder under construction beside its final place; dropped, it is removed.
 pub struct Draft {
@@ -47,6 +68,13 @@ impl Draft {
     /// Where to write.
     pub fn folder(&self) -> &Path {
         &self.building
+    }
+
+    /// Adds the manifest and puts the draft in its place.
+    pub fn finish_with(self, manifest: &Manifest) -> Result<()> {
+        let text = serde_json::to_string_pretty(manifest)?;
+        write::text(self.folder(), "manifest.json", text.as_bytes())?;
+        self.finish()
     }
 
     /// Puts the draft in its place.

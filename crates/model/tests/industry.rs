@@ -347,6 +347,24 @@ fn clean_making_lowers_the_carbon_of_the_plant_and_ends_at_all_of_it() {
         .concat(),
     );
     assert!(clean[0] < 0.05 * before[0]);
+    let heat = |levers: &[f64]| {
+        let shares = levers.iter().map(|share| {
+            lever(
+                "heat_electrification",
+                "\"THA\"",
+                &format!("share = {share:?}"),
+            )
+        });
+        let power = lever("renewable_power", "\"THA\"", "share = 1.0");
+        making(&(power + &shares.collect::<String>()))[0]
+    };
+    let (half, twice) = (heat(&[0.5]), heat(&[1.0, 0.7]));
+    assert!(half < heat(&[]) && clean[0] < half);
+    assert!(
+        (twice - clean[0]).abs() < 1e-6 * before[0],
+        "{twice} {} {half}",
+        clean[0]
+    );
 }
 
 #[test]
@@ -400,25 +418,23 @@ fn a_budget_is_held_against_what_the_projection_costs() {
 }
 
 #[test]
-fn incentives_and_chargers_sell_electric_cars() {
+fn chargers_sell_electric_cars_and_ever_fewer_more() {
     let thailand = country("THA");
-    let electric = |levers: &str| {
-        let outcome = project(&scenario(levers));
-        outcome.years[4].countries[thailand].light_new[Powertrain::BatteryElectric.index()]
+    let share = |outcome: &Outcome| {
+        let new = &outcome.years[4].countries[thailand].light_new;
+        new[Powertrain::BatteryElectric.index()] / new.iter().sum::<f64>()
     };
-    let before =
-        baseline().years[4].countries[thailand].light_new[Powertrain::BatteryElectric.index()];
-    let paid = electric(&lever(
-        "purchase_incentive",
-        "\"THA\"",
-        "usd = 2000\npowertrain = \"BEV\"\npayer = \"THA\"",
-    ));
-    let built = electric(&lever(
-        "infrastructure",
-        "\"THA\"",
-        "points = 5000\npayer = \"THA\"",
-    ));
-    assert!(paid > before && built > before, "{before} {paid} {built}");
+    let built = |points: u32| {
+        let rest = format!("points = {points}\npayer = \"THA\"");
+        share(&project(&scenario(&lever(
+            "infrastructure",
+            "\"THA\"",
+            &rest,
+        ))))
+    };
+    let (none, some, many) = (share(baseline()), built(5_000), built(10_000));
+    assert!(some > none && many > some, "{none} {some} {many}");
+    assert!(many - some < some - none, "{none} {some} {many}");
 }
 
 #[test]

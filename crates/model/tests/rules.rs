@@ -529,7 +529,8 @@ segment = "van"
 
 #[test]
 fn a_bad_rule_is_told_beside_the_other_defects_of_its_file() {
-    let text = "horizont = 2030\n[[rule]]\nid = \"THA-0211\"\nremove = true\n[set]\n\"market.sise\" = 1\n";
+    let text =
+        "horizont = 2030\n[[rule]]\nid = \"THA-0211\"\nremove = true\n[set]\n\"market.sise\" = 1\n";
     let told = scenario(text).expect_err("three defects").to_string();
     for defect in ["`horizont`", "no such rule", "`market.sise`"] {
         assert!(told.contains(defect), "{told}");

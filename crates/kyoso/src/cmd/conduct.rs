@@ -11,14 +11,14 @@ use kyoso_model::scenario::Scenario;
 use kyoso_model::step::cost;
 use kyoso_model::tables::{LongTable, Table};
 use kyoso_model::world::World;
-use kyoso_report::manifest::{MADE_BY, Manifest, hash};
+use kyoso_report::manifest::Manifest;
 use kyoso_report::write;
 use serde_json::{Value, json};
 
 use super::run::default_place;
 use super::stage::{Stage, check_words, rows};
 use crate::cli::{Common, ConductOptions};
-use crate::output::Draft;
+use crate::output::{self, Draft};
 use crate::term::CheckFailed;
 use crate::{pack, term};
 
@@ -68,29 +68,16 @@ pub fn conduct(common: &Common, options: &ConductOptions) -> Result<()> {
         .unwrap_or_else(|| default_place("conduct"));
     let draft = Draft::new(&place)?;
     let format: write::Format = options.format.into();
-    let joined: String = scenario
-        .texts
-        .iter()
-        .map(|(_, text)| text.as_str())
-        .collect();
     let manifest = Manifest {
-        made_by: MADE_BY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: "conduct".to_owned(),
         scenario: scenario.name.clone(),
         scenario_request: options.scenario.clone(),
-        scenario_texts: scenario.texts.clone(),
-        scenario_hash: hash(joined.as_bytes()),
         inputs: stage.record.hashes.clone(),
         outputs: write::tables(draft.folder(), &tables, format)?,
         format: format.extension().to_owned(),
         seed: common.seed,
-        threads: rayon::current_num_threads(),
-        ..Manifest::default()
+        ..output::manifest("conduct", &scenario.texts)
     };
-    let manifest = serde_json::to_string_pretty(&manifest)?;
-    write::text(draft.folder(), "manifest.json", manifest.as_bytes())?;
-    draft.finish()?;
+    draft.finish_with(&manifest)?;
     if common.json {
         let all: serde_json::Map<String, Value> = tables
             .iter()

@@ -11,13 +11,13 @@ use kyoso_model::input::Record;
 use kyoso_model::scenario::Scenario;
 use kyoso_model::tables::Table;
 use kyoso_model::world::World;
-use kyoso_report::manifest::{MADE_BY, Manifest, hash};
+use kyoso_report::manifest::Manifest;
 use kyoso_report::write;
 use serde_json::{Value, json};
 
 use super::stage::{Stage, check_words, rows};
 use crate::cli::{Common, CounterfactualOptions};
-use crate::output::Draft;
+use crate::output::{self, Draft};
 use crate::{pack, term};
 
 /// First year with enough history behind it to be solved.
@@ -214,29 +214,15 @@ fn write_folder(
     let draft = Draft::new(place)?;
     let format = options.format.into();
     let outputs = write::tables(draft.folder(), tables, format)?;
-    let joined: String = scenario
-        .texts
-        .iter()
-        .map(|(_, text)| text.as_str())
-        .collect();
     let manifest = Manifest {
-        made_by: MADE_BY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: "counterfactual".to_owned(),
         scenario: scenario.name.clone(),
         scenario_request: options.scenario.clone(),
         overrides: BTreeMap::from([("year".to_owned(), stage.world.base_year.to_string())]),
-        scenario_texts: scenario.texts.clone(),
-        scenario_hash: hash(joined.as_bytes()),
         inputs: stage.record.hashes.clone(),
         outputs,
         format: format.extension().to_owned(),
         seed: common.seed,
-        threads: rayon::current_num_threads(),
-        instruction_level: std::env::consts::ARCH.to_owned(),
-        ..Manifest::default()
+        ..output::manifest("counterfactual", &scenario.texts)
     };
-    let manifest = serde_json::to_string_pretty(&manifest)?;
-    write::text(draft.folder(), "manifest.json", manifest.as_bytes())?;
-    draft.finish()
+    draft.finish_with(&manifest)
 }

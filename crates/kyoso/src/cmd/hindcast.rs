@@ -5,12 +5,12 @@ use kyoso_model::hindcast::origins::OriginScore;
 use kyoso_model::hindcast::{self, Hindcast, LEADS, Mode, ORIGINS, Score, Variable};
 use kyoso_model::ids::Origin;
 use kyoso_model::input::Record;
-use kyoso_report::manifest::{MADE_BY, Manifest};
+use kyoso_report::manifest::Manifest;
 use kyoso_report::write::{self, Format};
 
 use super::run::default_place;
 use crate::cli::{Common, HindcastOptions, TableFormat};
-use crate::output::Draft;
+use crate::output::{self, Draft};
 use crate::{pack, term};
 
 pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
@@ -33,23 +33,14 @@ pub fn hindcast(common: &Common, options: &HindcastOptions) -> Result<()> {
     let by_origin = hindcast::origins::score(&record)?;
     let tables = [scored.table(), hindcast::origins::table(&by_origin)];
     let manifest = Manifest {
-        made_by: MADE_BY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: "hindcast".to_owned(),
         scenario: "baseline".to_owned(),
         inputs: record.hashes.clone(),
         outputs: write::tables(draft.folder(), &tables, format)?,
         format: format.extension().to_owned(),
-        threads: rayon::current_num_threads(),
         warnings: cuts(&scored),
-        ..Manifest::default()
+        ..output::manifest("hindcast", &[])
     };
-    write::text(
-        draft.folder(),
-        "manifest.json",
-        serde_json::to_string_pretty(&manifest)?.as_bytes(),
-    )?;
-    draft.finish()?;
+    draft.finish_with(&manifest)?;
     let scores = scored.scores();
     if common.json {
         let rows: Vec<serde_json::Value> = scores

@@ -17,11 +17,11 @@ use kyoso_model::scenario::{HORIZONS, Scenario};
 use kyoso_model::tables::{Table, Values};
 use kyoso_model::world::World;
 use kyoso_report::html::{self, ReportInput};
-use kyoso_report::manifest::{BalanceEntry, MADE_BY, Manifest, hash};
+use kyoso_report::manifest::{BalanceEntry, Manifest};
 use kyoso_report::write::{self, Format};
 
 use crate::cli::{Choice, Common, RunOptions, TableFormat};
-use crate::output::Draft;
+use crate::output::{self, Draft};
 use crate::pack;
 use crate::term::{self, CheckFailed};
 
@@ -218,8 +218,6 @@ pub fn write_folder(
     );
     lap(&mut wall_ms, "6 write tables and report", lap_start);
     lap(&mut wall_ms, "7 all", start);
-    let texts = finished.scenario.texts.clone();
-    let joined: String = texts.iter().map(|(_, text)| text.as_str()).collect();
     let mut overrides = BTreeMap::new();
     if let Some(horizon) = choice.horizon {
         overrides.insert("horizon".to_owned(), horizon.to_string());
@@ -229,20 +227,13 @@ pub fn write_folder(
     }
     let base = &finished.base;
     let manifest = Manifest {
-        made_by: MADE_BY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: "run".to_owned(),
         scenario: finished.scenario.name.clone(),
         scenario_request: choice.scenario.clone(),
         overrides,
-        scenario_texts: texts,
-        scenario_hash: hash(joined.as_bytes()),
         inputs: finished.record.hashes.clone(),
         outputs,
         format: format.extension().to_owned(),
         seed: common.seed,
-        threads: rayon::current_num_threads(),
-        instruction_level: std::env::consts::ARCH.to_owned(),
         balances: balances
             .iter()
             .map(|balance| BalanceEntry {
@@ -283,13 +274,9 @@ pub fn write_folder(
         ]),
         warnings: warnings(finished),
         wall_ms,
+        ..output::manifest("run", &finished.scenario.texts)
     };
-    write::text(
-        draft.folder(),
-        "manifest.json",
-        serde_json::to_string_pretty(&manifest)?.as_bytes(),
-    )?;
-    draft.finish()?;
+    draft.finish_with(&manifest)?;
     Ok((manifest, tables))
 }
 

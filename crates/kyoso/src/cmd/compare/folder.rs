@@ -9,12 +9,12 @@ use kyoso_model::scenario::{Change, Scenario, Setting};
 use kyoso_model::tables::Table;
 use kyoso_report::html::compare::{Attributed, CompareInput, Compared, render};
 use kyoso_report::html::strategy::{self, LeverRow, StrategyInput};
-use kyoso_report::manifest::{MADE_BY, Manifest, hash};
+use kyoso_report::manifest::Manifest;
 use kyoso_report::write;
 
 use super::{Comparison, Entry, Stage};
 use crate::cli::{Common, CompareOptions};
-use crate::output::Draft;
+use crate::output::{self, Draft};
 
 /// Tables, report and manifest in a folder that appears whole.
 pub fn write(
@@ -45,32 +45,22 @@ pub fn write(
             Entry::Folder(_, manifest) => manifest.scenario_texts.clone(),
         })
         .collect();
-    let joined: String = texts.iter().map(|(_, text)| text.as_str()).collect();
     let names: Vec<&str> = comparison
         .runs
         .iter()
         .map(|run| run.name.as_str())
         .collect();
     let manifest = Manifest {
-        made_by: MADE_BY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: "compare".to_owned(),
         scenario: names.join(", "),
         scenario_request: options.scenarios.join(", "),
-        scenario_texts: texts,
-        scenario_hash: hash(joined.as_bytes()),
         inputs: stage.record.hashes.clone(),
         outputs,
         format: format.extension().to_owned(),
         seed: common.seed,
-        threads: rayon::current_num_threads(),
-        instruction_level: std::env::consts::ARCH.to_owned(),
         warnings: warnings.to_vec(),
-        ..Manifest::default()
+        ..output::manifest("compare", &texts)
     };
-    let manifest = serde_json::to_string_pretty(&manifest)?;
-    write::text(draft.folder(), "manifest.json", manifest.as_bytes())?;
-    draft.finish()
+    draft.finish_with(&manifest)
 }
 
 /// The report, and that of a strategy where a scenario has levers.

@@ -23,15 +23,15 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use indicatif::ProgressBar;
-use kyoso_demand::{Level, Pricing, Problem, Progress, Results, Warning};
+use kyoso_demand::{Pricing, Problem, Progress, Results, Warning};
 use kyoso_model::input::{Source, nearest};
-use kyoso_report::manifest::{MADE_BY, Manifest};
+use kyoso_report::manifest::Manifest;
 use kyoso_report::write::{self, Format};
 
 use self::plan::Plan;
 use self::uses::Place;
 use crate::cli::{Common, EstimateOptions, TableFormat};
-use crate::output::Draft;
+use crate::output::{self, Draft};
 use crate::pack;
 use crate::term::{self, NotConverged};
 
@@ -331,26 +331,15 @@ fn write_folder(
         "problem.toml".to_owned(),
         write::text(draft.folder(), "problem.toml", plan.text.as_bytes())?,
     );
+    let texts = [("problem.toml".to_owned(), plan.text.clone())];
     let manifest = Manifest {
-        made_by: MADE_BY.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: "estimate".to_owned(),
         scenario: plan.name.clone(),
-        scenario_texts: vec![("problem.toml".to_owned(), plan.text.clone())],
-        scenario_hash: kyoso_report::manifest::hash(plan.text.as_bytes()),
         inputs: plan.inputs.clone(),
         outputs,
         format: format.extension().to_owned(),
-        threads: rayon::current_num_threads(),
-        instruction_level: format!("{:?}", Level::detect()),
         warnings: outcome.warnings.to_vec(),
         wall_ms,
-        ..Manifest::default()
+        ..output::manifest("estimate", &texts)
     };
-    write::text(
-        draft.folder(),
-        "manifest.json",
-        serde_json::to_string_pretty(&manifest)?.as_bytes(),
-    )?;
-    draft.finish()
+    draft.finish_with(&manifest)
 }
