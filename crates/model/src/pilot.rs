@@ -11,7 +11,6 @@ use crate::calibrate::workforce::LabourFit;
 use crate::ids::{Carrier, Powertrain, SKILLS, year_index};
 use crate::input::{Problem, Problems, Record, nearest, position};
 use crate::measures::Measures;
-
 use crate::step::biofuel;
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use common::{model, record};
+use common::{model, record, sum_of_terms};
 use kyoso_model::calibrate::launch::with_launches;
 use kyoso_model::explain;
 use kyoso_model::ids::{Powertrain, year_index};
@@ -478,12 +478,7 @@ fn people_making_and_minerals_are_taken_apart() {
         nickel.value
     );
     let people = of("Labor Force|Employed|Industry|Motor Vehicles");
-    let needed: f64 = people
-        .terms
-        .iter()
-        .filter(|term| term.name.starts_with("needed"))
-        .map(|term| term.value)
-        .sum();
+    let needed = sum_of_terms(&people, "needed");
     assert!(
         (needed / 1e6 / people.value - 1.0).abs() < 1e-9,
         "{needed} {}",

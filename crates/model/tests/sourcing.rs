@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::{Arc, OnceLock};
 
-use common::{model, record};
+use common::{model, record, sum_of_terms};
 use kyoso_model::calibrate::Base;
 use kyoso_model::explain;
 use kyoso_model::ids::{Origin, Powertrain, year_index};
@@ -515,12 +515,7 @@ fn sourcing_is_explained_by_share_duty_and_capacity() {
         |variable: &str, region: &str| explain::explain(&results, record(), variable, region, 2030);
     let pickups = ask("Sourcing|toyota|pickup", "AUS").expect("it is sold there");
     assert_eq!(pickups.terms[1].name, "built in Thailand");
-    let shares: f64 = pickups
-        .terms
-        .iter()
-        .filter(|term| term.name.starts_with("built in"))
-        .map(|term| term.value)
-        .sum();
+    let shares = sum_of_terms(&pickups, "built in");
     assert!((90.0..=100.000_001).contains(&shares), "{shares}");
     for part in ["  duty paid", "  distance", "  Toyota: capacity used"] {
         assert!(pickups.terms.iter().any(|term| term.name == part), "{part}");

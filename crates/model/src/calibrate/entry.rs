@@ -29,7 +29,8 @@ pub struct Candidate {
     pub resident: bool,
 }
 
-const BEV: usize = Powertrain::BatteryElectric.index();
+/// Powertrain that entrants bring.
+pub(crate) const BEV: usize = Powertrain::BatteryElectric.index();
 
 /// Candidates of every country with brands on record, by maker.
 pub fn candidates(world: &World, offers: &Offers, parameters: &Parameters) -> Vec<Vec<Candidate>> {
@@ -120,13 +121,10 @@ pub fn with_entrants(world: &World, base: Base) -> Base {
     let mut base = launch::with_offers(world, &base, &launches);
     for (launch, candidate) in comers {
         let of = base.offers.of(launch.country);
-        let found = of.clone().find(|&j| {
-            base.offers.base_share[j] <= 0.0
-                && base.offers.maker[j] as usize == launch.maker
-                && base.offers.segment[j] as usize == launch.segment
-                && base.offers.powertrain[j] as usize == launch.powertrain
-        });
-        let Some(j) = found else { continue };
+        let asleep = |&j: &usize| base.offers.base_share[j] <= 0.0 && launch.is_of(&base.offers, j);
+        let Some(j) = of.clone().find(asleep) else {
+            continue;
+        };
         // At the mean slope of buyers; what stands beside the price is that of its kind.
         let slope = base.buyers[launch.country].mean_slope();
         let pull = |j: usize| {

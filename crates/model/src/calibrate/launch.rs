@@ -42,6 +42,15 @@ pub(super) struct Launch {
     pub by_standing: bool,
 }
 
+impl Launch {
+    /// Is an offer of its country that of its maker, segment and powertrain?
+    pub fn is_of(&self, offers: &Offers, j: usize) -> bool {
+        offers.maker[j] as usize == self.maker
+            && offers.segment[j] as usize == self.segment
+            && offers.powertrain[j] as usize == self.powertrain
+    }
+}
+
 /// Position of maker, segment and powertrain that a launch names; none where one of them is unknown.
 pub fn named(world: &World, lever: &Lever) -> Option<(usize, usize, usize)> {
     Some((
@@ -129,12 +138,8 @@ fn laid_out(world: &World, old: &Offers, launches: &[Launch]) -> (Offers, Vec<Op
     let mut from = Vec::new();
     for country in 0..old.start.len() - 1 {
         let launched = |j: &usize| {
-            launches.iter().any(|launch| {
-                launch.country == country
-                    && launch.maker == old.maker[*j] as usize
-                    && launch.segment == old.segment[*j] as usize
-                    && launch.powertrain == old.powertrain[*j] as usize
-            })
+            let mut own = launches.iter().filter(|of| of.country == country);
+            own.any(|launch| launch.is_of(old, *j))
         };
         let mut places: Vec<(usize, usize, usize, Option<usize>)> = old
             .of(country)
@@ -246,12 +251,8 @@ fn price(
     for c in countries {
         let range = new.offers.of(c);
         for launch in launches.iter().filter(|launch| launch.country == c) {
-            let Some(j) = range.clone().find(|&j| {
-                from[j].is_none()
-                    && new.offers.maker[j] as usize == launch.maker
-                    && new.offers.segment[j] as usize == launch.segment
-                    && new.offers.powertrain[j] as usize == launch.powertrain
-            }) else {
+            let comes = |&j: &usize| from[j].is_none() && launch.is_of(&new.offers, j);
+            let Some(j) = range.clone().find(comes) else {
                 continue;
             };
             let price_usd = if launch.price_usd.is_nan() {

@@ -5,7 +5,6 @@ use crate::ids::{
     Carrier, Grid, MINERALS, Mineral, Origin, POWERTRAINS, Powertrain, SEGMENTS, SKILLS, Segment,
     Skill, year_index,
 };
-
 use crate::step::biofuel::{self, Blend};
 use crate::step::cost::CostYear;
 use crate::step::energy::{self, Supply};

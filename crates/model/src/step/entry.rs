@@ -5,10 +5,7 @@
 //! familiarity and variety are one state (model.md section 5).
 
 use crate::calibrate::Base;
-use crate::ids::Powertrain;
-
-/// Powertrain that entrants bring.
-const BEV: usize = Powertrain::BatteryElectric.index();
+use crate::calibrate::entry::BEV;
 
 /// Parts of a country's offers still absent at the end of the base year: one for those who may enter.
 pub fn absent(base: &Base, c: usize) -> Vec<f64> {

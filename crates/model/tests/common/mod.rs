@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use kyoso_model::calibrate::{self, Base};
+use kyoso_model::explain::Explanation;
 use kyoso_model::input::{Folder, Record};
 use kyoso_model::world::World;
 
@@ -27,4 +28,13 @@ pub fn model() -> &'static (World, Base) {
         let base = calibrate::calibrate(&mut world, record());
         (world, base)
     })
+}
+
+/// Sum of an explanation's terms whose names begin so.
+pub fn sum_of_terms(told: &Explanation, begin: &str) -> f64 {
+    told.terms
+        .iter()
+        .filter(|term| term.name.starts_with(begin))
+        .map(|term| term.value)
+        .sum()
 }
