@@ -81,19 +81,31 @@ fn cpu_seconds() -> f64 {
         .sum::<f64>()
 }
 
-/// Runs a task so often (once more, untimed, to warm up when it is short) and keeps the last answer.
+/// Shortest time that is measured, in seconds: the system counts a thread's processor time by ticks of a few milliseconds.
+const SHORTEST: f64 = 0.05;
+
+/// Runs a task so often, each time over and over until the time can be told (once more, untimed, to warm up), and keeps the last answer.
 fn timed(
     repetitions: usize,
     mut task: impl FnMut() -> Result<Answer, Failure>,
 ) -> Result<(Answer, Vec<Time>), Failure> {
     let mut times = Vec::new();
+    let warm = Instant::now();
     let mut answer = task()?;
-    for _ in 0..repetitions {
+    let mut rounds = 1 + (SHORTEST / warm.elapsed().as_secs_f64()) as usize;
+    while times.len() < repetitions {
         let (wall, cpu) = (Instant::now(), cpu_seconds());
-        answer = task()?;
+        for _ in 0..rounds {
+            answer = task()?;
+        }
+        let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+        if wall < SHORTEST {
+            rounds += 1 + (rounds as f64 * (SHORTEST / wall - 1.0)) as usize;
+            continue;
+        }
         times.push(Time {
-            wall: wall.elapsed().as_secs_f64(),
-            cpu: cpu_seconds() - cpu,
+            wall: wall / rounds as f64,
+            cpu: cpu / rounds as f64,
         });
     }
     Ok((answer, times))

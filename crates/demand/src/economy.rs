@@ -151,6 +151,10 @@ impl<'a> Economy<'a> {
 
     /// One result a market, in order, computed in parallel.
     fn by_market<T: Send>(&self, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
+        // To hand work to the only other thread is to wait for it.
+        if rayon::current_num_threads() == 1 {
+            return (0..self.problem.markets.len()).map(f).collect();
+        }
         (0..self.problem.markets.len())
             .into_par_iter()
             .map(f)

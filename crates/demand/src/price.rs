@@ -62,7 +62,7 @@ pub struct Pricing {
 impl Default for Pricing {
     fn default() -> Self {
         Self {
-            tolerance: 1e-13,
+            tolerance: 1e-10,
             max_evaluations: 5000,
             memory: 6,
             check: true,

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 
-use pulp::{NullaryFnOnce, Simd};
+use pulp::{NullaryFnOnce, Simd, WithSimd};
 
 /// Agents in a tile: two registers of eight numbers, so that sums have independent chains.
 pub(crate) const LANES: usize = 16;
@@ -19,15 +19,24 @@ pub(crate) type Lane = [f64; LANES];
 pub(crate) const ZERO: Lane = [0.0; LANES];
 
 /// Tiles whose memory goes back to its thread for the next market: markets of one size then ask the system for memory once,
-/// not at every evaluation, where clearing new pages would take as long as the arithmetic.
+/// not at every evaluation, where clearing new pages would take as long as the arithmetic. They begin on a cache line, so that no
+/// vector lies across two of them.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(Vec<Lane>);
+pub(crate) struct Lanes {
+    memory: Vec<f64>,
+    /// Where the first tile begins, and how many numbers there are.
+    start: usize,
+    length: usize,
+}
 
 /// Blocks that a thread keeps.
 const KEPT: usize = 32;
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 thread_local! {
-    static FREE: RefCell<Vec<Vec<Lane>>> = const { RefCell::new(Vec::new()) };
+    static FREE: RefCell<Vec<Vec<f64>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Lanes {
@@ -40,19 +49,31 @@ impl Lanes {
 
     /// Tiles with whatever numbers were in the memory, for those who write them all; of the blocks kept the smallest that will do.
     pub fn unwritten(tiles: usize) -> Self {
+        let length = tiles * LANES;
+        let size = length + LINE / size_of::<f64>();
         let mut memory = FREE.with(|free| {
             let mut free = free.borrow_mut();
-            let fits = |i: &usize| free[*i].capacity() >= tiles;
-            let best = (0..free.len())
-                .filter(fits)
-                .min_by_key(|i| free[*i].capacity());
-            match best.or_else(|| (0..free.len()).max_by_key(|i| free[*i].capacity())) {
+            let length = |i: &usize| free[*i].len();
+            let fits = (0..free.len()).filter(|i| length(i) >= size);
+            match fits
+                .min_by_key(length)
+                .or_else(|| (0..free.len()).max_by_key(length))
+            {
                 Some(i) => free.swap_remove(i),
                 None => Vec::new(),
             }
         });
-        memory.resize(tiles, ZERO);
-        Self(memory)
+        // Never shortened: to lengthen it again would be to write it all.
+        if memory.len() < size {
+            memory.resize(size, 0.0);
+        }
+        let start = memory.as_ptr().align_offset(LINE);
+        Self {
+            // Where alignment cannot be told, the beginning will do: it is a matter of speed alone.
+            start: if start <= size - length { start } else { 0 },
+            memory,
+            length,
+        }
     }
 
     /// Other tiles of the same count, each a function of its place.
@@ -68,7 +89,7 @@ impl Lanes {
 
 impl Drop for Lanes {
     fn drop(&mut self) {
-        let memory = std::mem::take(&mut self.0);
+        let memory = std::mem::take(&mut self.memory);
         // A thread that is ending has no list any more.
         let _ = FREE.try_with(|free| {
             if let Ok(mut free) = free.try_borrow_mut()
@@ -83,13 +104,13 @@ impl Drop for Lanes {
 impl std::ops::Deref for Lanes {
     type Target = [Lane];
     fn deref(&self) -> &[Lane] {
-        &self.0
+        self.memory[self.start..][..self.length].as_chunks().0
     }
 }
 
 impl std::ops::DerefMut for Lanes {
     fn deref_mut(&mut self) -> &mut [Lane] {
-        &mut self.0
+        self.memory[self.start..][..self.length].as_chunks_mut().0
     }
 }
 
@@ -191,6 +212,24 @@ impl Level {
         }
         kernel.run::<false>()
     }
+
+    /// Runs a kernel written in vectors at this level, or at the next lower one that the processor has.
+    pub(crate) fn run_vectors<K: VectorKernel>(self, kernel: K) -> K::Output {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if self == Self::Avx512
+                && let Some(simd) = pulp::x86::V4::try_new()
+            {
+                return Simd::vectorize(simd, Explicit::<K, true>(kernel));
+            }
+            if self != Self::Portable
+                && let Some(simd) = pulp::x86::V3::try_new()
+            {
+                return Simd::vectorize(simd, Explicit::<K, true>(kernel));
+            }
+        }
+        Simd::vectorize(pulp::Scalar512b, Explicit::<K, false>(kernel))
+    }
 }
 
 /// A computation compiled once for each level.
@@ -200,6 +239,45 @@ pub(crate) trait Kernel {
     type Output;
     fn run<const FMA: bool>(self) -> Self::Output;
 }
+
+/// A computation in explicit vectors, where what the compiler makes of loops over a tile spills too many registers.
+pub(crate) trait VectorKernel {
+    type Output;
+    fn run<S: Simd, const FMA: bool>(self, simd: S) -> Self::Output;
+}
+
+struct Explicit<K, const FMA: bool>(K);
+
+impl<K: VectorKernel, const FMA: bool> WithSimd for Explicit<K, FMA> {
+    type Output = K::Output;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> K::Output {
+        self.0.run::<S, FMA>(simd)
+    }
+}
+
+/// `a b + c`.
+#[inline(always)]
+pub(crate) fn fused<S: Simd, const FMA: bool>(
+    simd: S,
+    a: S::f64s,
+    b: S::f64s,
+    c: S::f64s,
+) -> S::f64s {
+    if FMA {
+        simd.mul_add_e_f64s(a, b, c)
+    } else {
+        simd.add_f64s(simd.mul_f64s(a, b), c)
+    }
+}
+
+/// Vectors in a tile.
+pub(crate) const fn vectors<S: Simd>() -> usize {
+    LANES / S::F64_LANES
+}
+
+/// Most vectors in a tile of any level that runs kernels in vectors.
+pub(crate) const MOST_VECTORS: usize = LANES / 4;
 
 struct Fused<K>(K);
 
@@ -284,29 +362,56 @@ pub(crate) fn sum(a: &Lane) -> f64 {
     sum_half(&half)
 }
 
+/// Adding and subtracting `1.5 * 2^52` rounds to an integer, which then stands in the low bits.
+const SHIFT: f64 = 6755399441055744.0;
+/// `ln 2` in two parts, the first with zeros at its end.
+const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+/// From the eleventh power down to the square: `1 + r + ...` with these is `exp(r)` to a relative 7.7e-18 wherever `|r| <= ln 2 / 2`.
+/// The exchange of Remez found them, in sixty digits.
+const MINIMAX: [f64; 10] = [
+    2.5110049895858716e-08,
+    2.763265575933203e-07,
+    2.7557242336680357e-06,
+    2.4801487326012337e-05,
+    0.00019841269886591,
+    0.0013888888947820891,
+    0.008333333333322207,
+    0.04166666666652199,
+    0.16666666666666674,
+    0.500000000000001,
+];
+
+/// Largest magnitude of which [`exp_vector`] takes the exponential.
+pub(crate) const MODERATE: f64 = 700.0;
+
+/// Exponential of numbers no larger than [`MODERATE`] either way, to about one unit in the last place.
+///
+/// As [`exp`], without its bounds.
+#[inline(always)]
+pub(crate) fn exp_vector<S: Simd, const FMA: bool>(simd: S, x: S::f64s) -> S::f64s {
+    let number = |c: f64| simd.splat_f64s(c);
+    let shifted = fused::<S, FMA>(simd, x, number(std::f64::consts::LOG2_E), number(SHIFT));
+    let n = simd.sub_f64s(shifted, number(SHIFT));
+    let r = fused::<S, FMA>(simd, n, number(-LN2_HIGH), x);
+    let r = fused::<S, FMA>(simd, n, number(-LN2_LOW), r);
+    let mut p = number(MINIMAX[0]);
+    for c in &MINIMAX[1..] {
+        p = fused::<S, FMA>(simd, p, r, number(*c));
+    }
+    p = fused::<S, FMA>(simd, p, r, number(1.0));
+    p = fused::<S, FMA>(simd, p, r, number(1.0));
+    // With 1.5 * 2^20 added, `n + 1023` stands in the low bits of the high word; twenty places up it is the exponent of `2^n`.
+    let high: S::u32s = pulp::cast(simd.add_f64s(n, number(1_572_864.0 + 1023.0)));
+    let scale = simd.wrapping_dyn_shl_u32s(high, simd.splat_u32s(20));
+    simd.mul_f64s(p, pulp::cast(scale))
+}
+
 /// Exponential, lane by lane, to about one unit in the last place; 0 below -708 and `exp(709)` above 709.
 ///
-/// `x = n ln 2 + r`, `|r| <= ln 2 / 2`; a Taylor polynomial of degree 13 has a relative error of 4e-18 there.
+/// `x = n ln 2 + r`, `|r| <= ln 2 / 2`, and a polynomial in `r`.
 #[inline(always)]
 pub(crate) fn exp<const FMA: bool>(x: &Lane) -> Lane {
-    // Adding and subtracting 1.5 * 2^52 rounds to an integer, which then stands in the low bits.
-    const SHIFT: f64 = 6755399441055744.0;
-    const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
-    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-    const C: [f64; 12] = [
-        1.0 / 6227020800.0,
-        1.0 / 479001600.0,
-        1.0 / 39916800.0,
-        1.0 / 3628800.0,
-        1.0 / 362880.0,
-        1.0 / 40320.0,
-        1.0 / 5040.0,
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-    ];
     keep_loop();
     let mut y = ZERO;
     for l in 0..LANES {
@@ -315,8 +420,8 @@ pub(crate) fn exp<const FMA: bool>(x: &Lane) -> Lane {
         let shifted = fma::<FMA>(bounded, std::f64::consts::LOG2_E, SHIFT);
         let n = shifted - SHIFT;
         let r = fma::<FMA>(n, -LN2_LOW, fma::<FMA>(n, -LN2_HIGH, bounded));
-        let mut p = C[0];
-        for c in &C[1..] {
+        let mut p = MINIMAX[0];
+        for c in &MINIMAX[1..] {
             p = fma::<FMA>(p, r, *c);
         }
         p = fma::<FMA>(p * r, r, r) + 1.0;
@@ -332,8 +437,6 @@ pub(crate) fn exp<const FMA: bool>(x: &Lane) -> Lane {
 /// `x = 2^e m`, `sqrt(1/2) <= m < sqrt(2)`; `ln m = 2 artanh((m - 1)/(m + 1))` by its series to the 23rd power.
 #[inline(always)]
 pub(crate) fn ln<const FMA: bool>(x: &Lane) -> Lane {
-    const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
-    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     // Bits of sqrt(1/2): what is above it in the fraction belongs to the next power of two.
     const HALF_ROOT: u64 = 0x3fe6_a09e_667f_3bcd;
     // 2^52 as bits: a small integer below it reads as a float after subtraction.
@@ -384,12 +487,12 @@ pub(crate) struct Gram<'a> {
 /// Rows and columns of a block of the product: sixteen accumulators stay in registers.
 const BLOCK: usize = 4;
 
-impl pulp::WithSimd for Gram<'_> {
+impl VectorKernel for Gram<'_> {
     type Output = ();
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd, const FMA: bool>(self, simd: S) {
         let n = self.rows;
-        let vectors = LANES / S::F64_LANES;
+        let vectors = vectors::<S>();
         let (a, _) = S::as_simd_f64s(self.a.as_flattened());
         let (b, _) = S::as_simd_f64s(self.b.as_flattened());
         let (w, _) = S::as_simd_f64s(self.w.as_flattened());
@@ -414,15 +517,15 @@ impl pulp::WithSimd for Gram<'_> {
                             for x in 0..BLOCK {
                                 let a = a[x * vectors + v];
                                 for y in 0..BLOCK {
-                                    acc[x][y] = simd.mul_add_e_f64s(a, wb[y], acc[x][y]);
+                                    acc[x][y] = fused::<S, FMA>(simd, a, wb[y], acc[x][y]);
                                 }
                             }
                         } else {
                             for x in 0..height {
                                 for y in 0..height {
                                     let wb = simd.mul_f64s(b[y * vectors + v], w[v]);
-                                    acc[x][y] =
-                                        simd.mul_add_e_f64s(a[x * vectors + v], wb, acc[x][y]);
+                                    let a = a[x * vectors + v];
+                                    acc[x][y] = fused::<S, FMA>(simd, a, wb, acc[x][y]);
                                 }
                             }
                         }
@@ -447,20 +550,7 @@ impl pulp::WithSimd for Gram<'_> {
 impl Gram<'_> {
     /// Computes the product at a level.
     pub fn at(self, level: Level) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if level == Level::Avx512
-                && let Some(simd) = pulp::x86::V4::try_new()
-            {
-                return Simd::vectorize(simd, self);
-            }
-            if level != Level::Portable
-                && let Some(simd) = pulp::x86::V3::try_new()
-            {
-                return Simd::vectorize(simd, self);
-            }
-        }
-        Simd::vectorize(pulp::Scalar::new(), self);
+        level.run_vectors(self);
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) struct Game<'a> {
     /// Exponentials of a market without nests.
     kept: Option<Kept>,
     scratch: Vec<[Half; 3]>,
+    /// Margins and sums over agents of the last evaluation.
+    margins: Vec<f64>,
+    sums: Sums,
     last: Last,
 }
 
@@ -66,6 +69,11 @@ impl<'a> Game<'a> {
         };
         let lower = or_default(&terms.floor, n, f64::NEG_INFINITY);
         let upper = or_default(&terms.ceiling, n, f64::INFINITY);
+        let present = if terms.present.is_empty() {
+            vec![true; n]
+        } else {
+            terms.present.clone()
+        };
         Self {
             cells: Cells::new(&market.view, ownership),
             costs: (0..n)
@@ -76,16 +84,14 @@ impl<'a> Game<'a> {
                 || notch.iter().any(Option::is_some),
             lower,
             upper,
-            present: if terms.present.is_empty() {
-                vec![true; n]
-            } else {
-                terms.present.clone()
-            },
+            kept: (!market.view.nested()).then(|| Kept::new(market, ownership, &present)),
+            present,
             below: vec![false; n],
             notch,
             evaluations: 0,
-            kept: (!market.view.nested()).then(|| Kept::new(market)),
             scratch: vec![[HALF; 3]; n],
+            margins: Vec::with_capacity(n),
+            sums: Sums::default(),
             last: Last::default(),
             market,
             ownership,
@@ -93,6 +99,7 @@ impl<'a> Game<'a> {
     }
 
     /// Cost, floor and ceiling in consumer prices under the regime that holds.
+    #[inline]
     fn regime(&self, j: usize) -> (f64, f64, f64) {
         match self.notch[j] {
             Some(notch) if self.below[j] => (
@@ -110,22 +117,26 @@ impl<'a> Game<'a> {
         }
     }
 
-    fn margins(&self, prices: &[f64]) -> Vec<f64> {
-        (0..prices.len())
-            .map(|j| {
-                if self.present[j] {
-                    self.phi[j] * (prices[j] - self.regime(j).0)
-                } else {
-                    0.0
-                }
-            })
-            .collect()
+    fn margins(&self, prices: &[f64]) -> impl Iterator<Item = f64> {
+        prices.iter().enumerate().map(|(j, price)| {
+            if self.present[j] {
+                self.phi[j] * (price - self.regime(j).0)
+            } else {
+                0.0
+            }
+        })
     }
 
-    fn sums(&mut self, prices: &[f64], margins: &[f64]) -> Sums {
+    /// Margins at prices and the sums over agents there.
+    fn evaluate(&mut self, prices: &[f64]) {
         self.evaluations += 1;
+        let mut margins = std::mem::take(&mut self.margins);
+        margins.clear();
+        margins.extend(self.margins(prices));
+        self.margins = margins;
         if let Some(kept) = &mut self.kept {
-            return kept.sums(self.market, prices, &self.present, self.ownership, margins);
+            kept.sums(self.market, prices, &self.margins, &mut self.sums);
+            return;
         }
         self.scratch.fill([HALF; 3]);
         self.market.view.level.run(Pass {
@@ -134,24 +145,20 @@ impl<'a> Game<'a> {
             present: &self.present,
             ownership: self.ownership,
             cells: &self.cells,
-            margins,
+            margins: &self.margins,
             out: &mut self.scratch,
         });
-        let sum = |i: usize| {
-            self.scratch
-                .iter()
-                .map(|h| simd::sum_half(&h[i]))
-                .collect::<Vec<f64>>()
-        };
-        let slopes = sum(1)
-            .iter()
-            .zip(&self.market.lambda)
-            .map(|(a, l)| a / l)
-            .collect();
-        Sums {
-            shares: sum(0),
-            slopes,
-            cross: sum(2),
+        let sums = [
+            &mut self.sums.shares,
+            &mut self.sums.slopes,
+            &mut self.sums.cross,
+        ];
+        for (i, values) in sums.into_iter().enumerate() {
+            values.clear();
+            values.extend(self.scratch.iter().map(|h| simd::sum_half(&h[i])));
+        }
+        for (slope, lambda) in self.sums.slopes.iter_mut().zip(&self.market.lambda) {
+            *slope /= lambda;
         }
     }
 
@@ -162,8 +169,8 @@ impl<'a> Game<'a> {
             gap.copy_from_slice(&self.last.gap);
             return;
         }
-        let margins = self.margins(prices);
-        let sums = self.sums(prices, &margins);
+        self.evaluate(prices);
+        let (margins, sums) = (&self.margins, &self.sums);
         for j in 0..prices.len() {
             if !self.present[j] {
                 (next[j], gap[j]) = (prices[j], 0.0);
@@ -189,7 +196,7 @@ impl<'a> Game<'a> {
         self.last.next.extend_from_slice(next);
         self.last.gap.clear();
         self.last.gap.extend_from_slice(gap);
-        self.last.shares = sums.shares;
+        self.last.shares.clone_from(&self.sums.shares);
     }
 
     /// Market shares at prices.
@@ -201,8 +208,8 @@ impl<'a> Game<'a> {
 
     /// `F`, the derivative of each maker's profit by its own price.
     fn condition(&mut self, prices: &[f64]) -> Vec<f64> {
-        let margins = self.margins(prices);
-        let sums = self.sums(prices, &margins);
+        self.evaluate(prices);
+        let (margins, sums) = (&self.margins, &self.sums);
         (0..prices.len())
             .map(|j| self.phi[j] * sums.shares[j] + sums.slopes[j] * margins[j] - sums.cross[j])
             .collect()
@@ -210,8 +217,8 @@ impl<'a> Game<'a> {
 
     /// Profit of the owner of each block of products.
     fn profits(&mut self, prices: &[f64]) -> Vec<f64> {
-        let margins = self.margins(prices);
-        let sums = self.sums(prices, &margins);
+        self.evaluate(prices);
+        let (margins, sums) = (&self.margins, &self.sums);
         self.ownership
             .blocks()
             .iter()
@@ -381,7 +388,7 @@ impl<'a> Game<'a> {
     fn analytic(&self, prices: &[f64], maker: bool) -> Matrix {
         let n = prices.len();
         let view = &self.market.view;
-        let margins = self.margins(prices);
+        let margins: Vec<f64> = self.margins(prices).collect();
         let (choices, alpha) = self.market.choices(prices, &[], &self.present);
         let a = crate::supply::sloped_shares(&choices, &alpha);
         let rows = self.ownership.rows();
@@ -576,8 +583,7 @@ impl<'a> Game<'a> {
                 not_maxima.extend(members);
             }
             verdict.not_maxima = not_maxima;
-            let margins = self.margins(prices);
-            let sums = self.sums(prices, &margins);
+            self.evaluate(prices);
             let members: Vec<usize> = (0..n)
                 .filter(|j| self.present[*j] && !verdict.bound.contains(j))
                 .collect();
@@ -585,7 +591,7 @@ impl<'a> Game<'a> {
             for (a, j) in members.iter().enumerate() {
                 for (b, k) in members.iter().enumerate() {
                     let unit = if a == b { 1.0 } else { 0.0 };
-                    map[(a, b)] = unit - jacobian[(*j, *k)] / (self.phi[*j] * sums.slopes[*j]);
+                    map[(a, b)] = unit - jacobian[(*j, *k)] / (self.phi[*j] * self.sums.slopes[*j]);
                 }
             }
             verdict.spectral_radius = spectral_radius(&map).unwrap_or(f64::NAN);

@@ -5,7 +5,8 @@ use super::priced::{ABSENT, Utility, utility};
 use crate::simd::{self, Half, Kernel, LANES, ZERO, add_scaled, fma, fold, fold_product};
 use crate::supply::{Cells, Ownership};
 
-/// The sums of one pass over agents.
+/// The sums of one pass over agents, by product.
+#[derive(Default)]
 pub(super) struct Sums {
     /// `sum_r w s`.
     pub(super) shares: Vec<f64>,
