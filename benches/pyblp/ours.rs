@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use kyoso_demand::linalg::Matrix;
 use kyoso_demand::{
-    CostForm, Counterfactual, Covariance, Economy, Formulation, Inversion, Level, Names, Options,
-    Parameters, Pricing, Problem, Specification, Table,
+    CostForm, Counterfactual, Covariance, Economy, Error, Formulation, Inversion, Level, Names,
+    Options, Parameters, Pricing, Problem, Specification, Table,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -84,19 +84,19 @@ fn cpu_seconds() -> f64 {
 /// Shortest time that is measured, in seconds: the system counts a thread's processor time by ticks of a few milliseconds.
 const SHORTEST: f64 = 0.05;
 
-/// Runs a task so often, each time over and over until the time can be told (once more, untimed, to warm up), and keeps the last answer.
-fn timed(
+/// Runs a task so often, each time over and over until the time can be told (once more, untimed, to warm up), and keeps what it gave last.
+fn timed<T>(
     repetitions: usize,
-    mut task: impl FnMut() -> Result<Answer, Failure>,
-) -> Result<(Answer, Vec<Time>), Failure> {
+    mut task: impl FnMut() -> Result<T, Error>,
+) -> Result<(T, Vec<Time>), Failure> {
     let mut times = Vec::new();
     let warm = Instant::now();
-    let mut answer = task()?;
+    let mut given = task()?;
     let mut rounds = 1 + (SHORTEST / warm.elapsed().as_secs_f64()) as usize;
     while times.len() < repetitions {
         let (wall, cpu) = (Instant::now(), cpu_seconds());
         for _ in 0..rounds {
-            answer = task()?;
+            given = task()?;
         }
         let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
         if wall < SHORTEST {
@@ -108,7 +108,7 @@ fn timed(
             cpu: cpu / rounds as f64,
         });
     }
-    Ok((answer, times))
+    Ok((given, times))
 }
 
 /// Nanoseconds of one exponential in a vector that stays in the nearest cache: the best of many.
@@ -136,16 +136,15 @@ fn estimate(repetitions: usize) -> Result<(Answer, Vec<Time>), Failure> {
         cost_bounds: (0.001, f64::INFINITY),
         ..Options::default()
     };
-    timed(repetitions, || {
-        let results = problem.solve(&start, &options)?;
-        Ok(Answer {
-            values: results.estimates.iter().map(|e| e.value).collect(),
-            found: Vec::new(),
-            objective: Some(results.objective),
-            evaluations: results.effort.contractions,
-            cells: results.effort.cells,
-        })
-    })
+    let (results, times) = timed(repetitions, || problem.solve(&start, &options))?;
+    let answer = Answer {
+        values: results.estimates.iter().map(|e| e.value).collect(),
+        found: Vec::new(),
+        objective: Some(results.objective),
+        evaluations: results.effort.contractions,
+        cells: results.effort.cells,
+    };
+    Ok((answer, times))
 }
 
 fn invert(
@@ -153,17 +152,17 @@ fn invert(
     start: &Parameters,
     repetitions: usize,
 ) -> Result<(Answer, Vec<Time>), Failure> {
-    timed(repetitions, || {
-        let (delta, inverted) = problem.invert(start, &Inversion::default())?;
-        let evaluations = inverted.iter().map(|i| i.evaluations);
-        Ok(Answer {
-            values: delta,
-            found: Vec::new(),
-            objective: None,
-            cells: cells(problem, evaluations.clone()),
-            evaluations: evaluations.sum(),
-        })
-    })
+    let inversion = Inversion::default();
+    let ((delta, inverted), times) = timed(repetitions, || problem.invert(start, &inversion))?;
+    let evaluations = inverted.iter().map(|i| i.evaluations);
+    let answer = Answer {
+        values: delta,
+        found: Vec::new(),
+        objective: None,
+        cells: cells(problem, evaluations.clone()),
+        evaluations: evaluations.sum(),
+    };
+    Ok((answer, times))
 }
 
 fn prices(
@@ -201,21 +200,20 @@ fn prices(
         check,
         ..Pricing::default()
     };
-    timed(repetitions, || {
-        let outcome = economy.equilibrium(&change, &pricing)?;
-        let evaluations = outcome.verdicts.iter().map(|v| v.evaluations);
-        Ok(Answer {
-            objective: None,
-            cells: cells(&problem, evaluations.clone()),
-            evaluations: evaluations.sum(),
-            found: problem
-                .sizes()
-                .zip(&outcome.verdicts)
-                .flat_map(|((products, _), v)| vec![v.converged; products])
-                .collect(),
-            values: outcome.prices,
-        })
-    })
+    let (outcome, times) = timed(repetitions, || economy.equilibrium(&change, &pricing))?;
+    let evaluations = outcome.verdicts.iter().map(|v| v.evaluations);
+    let answer = Answer {
+        objective: None,
+        cells: cells(&problem, evaluations.clone()),
+        evaluations: evaluations.sum(),
+        found: problem
+            .sizes()
+            .zip(&outcome.verdicts)
+            .flat_map(|((products, _), v)| vec![v.converged; products])
+            .collect(),
+        values: outcome.prices,
+    };
+    Ok((answer, times))
 }
 
 /// Evaluations x products x nodes, market by market.

@@ -12,8 +12,10 @@ const MOST: usize = 8;
 pub(crate) struct Anderson {
     memory: usize,
     n: usize,
-    /// Steps since the last reset.
-    steps: usize,
+    /// Differences taken since the last reset.
+    taken: usize,
+    /// Whether the last point and its change are there to take the next difference from.
+    follows: bool,
     x: Vec<f64>,
     f: Vec<f64>,
     /// Differences of changes, and of points plus changes; a ring of `memory` rows.
@@ -30,7 +32,8 @@ impl Anderson {
         Self {
             memory,
             n,
-            steps: 0,
+            taken: 0,
+            follows: false,
             x: vec![0.0; n],
             f: vec![0.0; n],
             df: vec![0.0; n * memory],
@@ -41,7 +44,13 @@ impl Anderson {
 
     /// Forgets what was.
     pub fn reset(&mut self) {
-        self.steps = 0;
+        self.taken = 0;
+        self.follows = false;
+    }
+
+    /// Keeps the differences, but takes none from the last point to the next: changes are measured otherwise from here on.
+    pub fn begin_anew(&mut self) {
+        self.follows = false;
     }
 
     /// The next point from `x` and its change, into `out`.
@@ -53,33 +62,35 @@ impl Anderson {
         if self.memory == 0 {
             return;
         }
-        if self.steps > 0 {
-            let slot = (self.steps - 1) % self.memory;
+        let follows = std::mem::replace(&mut self.follows, true);
+        let slot = self.taken % self.memory;
+        if follows {
             for j in 0..n {
                 let d = change[j] - self.f[j];
                 self.df[slot * n + j] = d;
                 self.dg[slot * n + j] = x[j] - self.x[j] + d;
             }
+            self.taken += 1;
         }
         self.x.copy_from_slice(x);
         self.f.copy_from_slice(change);
-        self.steps += 1;
-        let m = (self.steps - 1).min(self.memory);
+        let m = self.taken.min(self.memory);
         if m == 0 {
             return;
         }
         let row = |a: usize| &self.df[a * n..(a + 1) * n];
-        let slot = (self.steps - 2) % self.memory;
         let mut weights = [0.0; MOST];
         for a in 0..m {
-            let product = dot(row(a), row(slot));
-            self.normal[a][slot] = product;
-            self.normal[slot][a] = product;
+            if follows {
+                let product = dot(row(a), row(slot));
+                self.normal[a][slot] = product;
+                self.normal[slot][a] = product;
+            }
             weights[a] = dot(row(a), change);
         }
         if !solve(&self.normal, m, &mut weights) {
-            // Differences that say nothing sound: from here on anew.
-            self.steps = 1;
+            // Differences that say nothing sound: from here on without them.
+            self.taken = 0;
             return;
         }
         for (a, weight) in weights[..m].iter().enumerate() {

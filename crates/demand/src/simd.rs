@@ -6,6 +6,7 @@
 //! whatever the number of threads.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 
@@ -22,11 +23,12 @@ pub(crate) const ZERO: Lane = [0.0; LANES];
 /// not at every evaluation, where clearing new pages would take as long as the arithmetic. They begin on a cache line, so that no
 /// vector lies across two of them.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes {
+pub(crate) struct Lanes<T = f64> {
     memory: Vec<f64>,
-    /// Where the first tile begins, and how many numbers there are.
+    /// Where the first tile begins, and how many places of the memory they take.
     start: usize,
     length: usize,
+    number: PhantomData<T>,
 }
 
 /// Blocks that a thread keeps.
@@ -46,10 +48,12 @@ impl Lanes {
         lanes.fill(ZERO);
         lanes
     }
+}
 
+impl<T: Number> Lanes<T> {
     /// Tiles with whatever numbers were in the memory, for those who write them all; of the blocks kept the smallest that will do.
     pub fn unwritten(tiles: usize) -> Self {
-        let length = tiles * LANES;
+        let length = (tiles * LANES * size_of::<T>()).div_ceil(size_of::<f64>());
         let size = length + LINE / size_of::<f64>();
         let mut memory = FREE.with(|free| {
             let mut free = free.borrow_mut();
@@ -73,11 +77,12 @@ impl Lanes {
             start: if start <= size - length { start } else { 0 },
             memory,
             length,
+            number: PhantomData,
         }
     }
 
-    /// Other tiles of the same count, each a function of its place.
-    pub fn from_fn(tiles: usize, mut f: impl FnMut(usize) -> Lane) -> Self {
+    /// Tiles, each a function of its place.
+    pub fn from_fn(tiles: usize, mut f: impl FnMut(usize) -> [T; LANES]) -> Self {
         let mut lanes = Self::unwritten(tiles);
         lanes
             .iter_mut()
@@ -87,7 +92,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl<T> Drop for Lanes<T> {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
         // A thread that is ending has no list any more.
@@ -101,16 +106,20 @@ impl Drop for Lanes {
     }
 }
 
-impl std::ops::Deref for Lanes {
-    type Target = [Lane];
-    fn deref(&self) -> &[Lane] {
-        self.memory[self.start..][..self.length].as_chunks().0
+impl<T: Number> std::ops::Deref for Lanes<T> {
+    type Target = [[T; LANES]];
+    fn deref(&self) -> &[[T; LANES]] {
+        let numbers = &self.memory[self.start..][..self.length];
+        pulp::bytemuck::cast_slice::<f64, T>(numbers).as_chunks().0
     }
 }
 
-impl std::ops::DerefMut for Lanes {
-    fn deref_mut(&mut self) -> &mut [Lane] {
-        self.memory[self.start..][..self.length].as_chunks_mut().0
+impl<T: Number> std::ops::DerefMut for Lanes<T> {
+    fn deref_mut(&mut self) -> &mut [[T; LANES]] {
+        let numbers = &mut self.memory[self.start..][..self.length];
+        pulp::bytemuck::cast_slice_mut::<f64, T>(numbers)
+            .as_chunks_mut()
+            .0
     }
 }
 
@@ -256,28 +265,179 @@ impl<K: VectorKernel, const FMA: bool> WithSimd for Explicit<K, FMA> {
     }
 }
 
-/// `a b + c`.
-#[inline(always)]
-pub(crate) fn fused<S: Simd, const FMA: bool>(
-    simd: S,
-    a: S::f64s,
-    b: S::f64s,
-    c: S::f64s,
-) -> S::f64s {
-    if FMA {
-        simd.mul_add_e_f64s(a, b, c)
-    } else {
-        simd.add_f64s(simd.mul_f64s(a, b), c)
-    }
+/// Numbers that kernels in vectors compute with.
+pub(crate) trait Number: pulp::bytemuck::Pod {
+    /// A register of them.
+    type Vector<S: Simd>: Copy;
+
+    /// The largest magnitude of which [`Number::exp`] takes the exponential.
+    const MODERATE: f64;
+    /// Half a unit in the last place of one.
+    const ROUNDING: f64;
+
+    fn from(x: f64) -> Self;
+    fn into_double(self) -> f64;
+    fn split<S: Simd>(numbers: &[Self]) -> &[Self::Vector<S>];
+    fn split_mut<S: Simd>(numbers: &mut [Self]) -> &mut [Self::Vector<S>];
+    fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
+    fn add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn sub<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn mul<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn div<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a b + c`.
+    fn fused<S: Simd, const FMA: bool>(
+        simd: S,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+        c: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// `b` where it is above `a`, else `a`.
+    fn higher<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// The sum of a register, in one fixed order.
+    fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+    /// Exponential of moderate numbers, to about one unit in the last place.
+    fn exp<S: Simd, const FMA: bool>(simd: S, x: Self::Vector<S>) -> Self::Vector<S>;
+    /// `exp(x - top)` for `x` no higher than `top`; what is not moderate any more is nothing.
+    fn exp_below<S: Simd, const FMA: bool>(
+        simd: S,
+        x: Self::Vector<S>,
+        top: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// Vectors in a tile.
+    fn vectors<S: Simd>() -> usize;
 }
 
-/// Vectors in a tile.
-pub(crate) const fn vectors<S: Simd>() -> usize {
-    LANES / S::F64_LANES
-}
+/// Vectors side by side.
+pub(crate) type Vectors<'s, T, S> = &'s [<T as Number>::Vector<S>];
 
 /// Most vectors in a tile of any level that runs kernels in vectors.
 pub(crate) const MOST_VECTORS: usize = LANES / 4;
+
+macro_rules! number {
+    ($t:ty, $vector:ident, $lanes:ident, $moderate:expr, $split:ident, $split_mut:ident, $splat:ident,
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $fused:ident, $sum:ident, $less:ident, $select:ident, $exp:ident) => {
+        #[allow(clippy::cast_lossless)]
+        impl Number for $t {
+            type Vector<S: Simd> = S::$vector;
+            const MODERATE: f64 = $moderate;
+            const ROUNDING: f64 = 0.5 * <$t>::EPSILON as f64;
+            #[inline(always)]
+            fn from(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn into_double(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn split<S: Simd>(numbers: &[Self]) -> &[S::$vector] {
+                S::$split(numbers).0
+            }
+            #[inline(always)]
+            fn split_mut<S: Simd>(numbers: &mut [Self]) -> &mut [S::$vector] {
+                S::$split_mut(numbers).0
+            }
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, x: Self) -> S::$vector {
+                simd.$splat(x)
+            }
+            #[inline(always)]
+            fn add<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn sub<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$sub(a, b)
+            }
+            #[inline(always)]
+            fn mul<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn div<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$div(a, b)
+            }
+            #[inline(always)]
+            fn fused<S: Simd, const FMA: bool>(
+                simd: S,
+                a: S::$vector,
+                b: S::$vector,
+                c: S::$vector,
+            ) -> S::$vector {
+                if FMA {
+                    simd.$fused(a, b, c)
+                } else {
+                    simd.$add(simd.$mul(a, b), c)
+                }
+            }
+            #[inline(always)]
+            fn higher<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$select(simd.$less(a, b), b, a)
+            }
+            #[inline(always)]
+            fn sum<S: Simd>(simd: S, a: S::$vector) -> Self {
+                simd.$sum(a)
+            }
+            #[inline(always)]
+            fn exp<S: Simd, const FMA: bool>(simd: S, x: S::$vector) -> S::$vector {
+                $exp::<S, FMA>(simd, x)
+            }
+            #[inline(always)]
+            fn exp_below<S: Simd, const FMA: bool>(
+                simd: S,
+                x: S::$vector,
+                top: S::$vector,
+            ) -> S::$vector {
+                let low = simd.$splat(-$moderate);
+                let x = simd.$sub(x, top);
+                let nothing = simd.$less(x, low);
+                let e = $exp::<S, FMA>(simd, simd.$select(nothing, low, x));
+                simd.$select(nothing, simd.$splat(0.0), e)
+            }
+            #[inline(always)]
+            fn vectors<S: Simd>() -> usize {
+                LANES / S::$lanes
+            }
+        }
+    };
+}
+
+number!(
+    f64,
+    f64s,
+    F64_LANES,
+    700.0,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    add_f64s,
+    sub_f64s,
+    mul_f64s,
+    div_f64s,
+    mul_add_e_f64s,
+    reduce_sum_f64s,
+    less_than_f64s,
+    select_f64s,
+    exp_double
+);
+number!(
+    f32,
+    f32s,
+    F32_LANES,
+    80.0,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    add_f32s,
+    sub_f32s,
+    mul_f32s,
+    div_f32s,
+    mul_add_e_f32s,
+    reduce_sum_f32s,
+    less_than_f32s,
+    select_f32s,
+    exp_single
+);
 
 struct Fused<K>(K);
 
@@ -382,29 +542,54 @@ const MINIMAX: [f64; 10] = [
     0.500000000000001,
 ];
 
-/// Largest magnitude of which [`exp_vector`] takes the exponential.
-pub(crate) const MODERATE: f64 = 700.0;
-
-/// Exponential of numbers no larger than [`MODERATE`] either way, to about one unit in the last place.
-///
 /// As [`exp`], without its bounds.
 #[inline(always)]
-pub(crate) fn exp_vector<S: Simd, const FMA: bool>(simd: S, x: S::f64s) -> S::f64s {
+fn exp_double<S: Simd, const FMA: bool>(simd: S, x: S::f64s) -> S::f64s {
     let number = |c: f64| simd.splat_f64s(c);
-    let shifted = fused::<S, FMA>(simd, x, number(std::f64::consts::LOG2_E), number(SHIFT));
+    let fused = |a, b, c| f64::fused::<S, FMA>(simd, a, b, c);
+    let shifted = fused(x, number(std::f64::consts::LOG2_E), number(SHIFT));
     let n = simd.sub_f64s(shifted, number(SHIFT));
-    let r = fused::<S, FMA>(simd, n, number(-LN2_HIGH), x);
-    let r = fused::<S, FMA>(simd, n, number(-LN2_LOW), r);
+    let r = fused(n, number(-LN2_HIGH), x);
+    let r = fused(n, number(-LN2_LOW), r);
     let mut p = number(MINIMAX[0]);
     for c in &MINIMAX[1..] {
-        p = fused::<S, FMA>(simd, p, r, number(*c));
+        p = fused(p, r, number(*c));
     }
-    p = fused::<S, FMA>(simd, p, r, number(1.0));
-    p = fused::<S, FMA>(simd, p, r, number(1.0));
+    p = fused(p, r, number(1.0));
+    p = fused(p, r, number(1.0));
     // With 1.5 * 2^20 added, `n + 1023` stands in the low bits of the high word; twenty places up it is the exponent of `2^n`.
     let high: S::u32s = pulp::cast(simd.add_f64s(n, number(1_572_864.0 + 1023.0)));
     let scale = simd.wrapping_dyn_shl_u32s(high, simd.splat_u32s(20));
     simd.mul_f64s(p, pulp::cast(scale))
+}
+
+/// As [`exp_double`], with a polynomial whose relative error is 3.1e-9.
+#[inline(always)]
+fn exp_single<S: Simd, const FMA: bool>(simd: S, x: S::f32s) -> S::f32s {
+    const MINIMAX: [f32; 5] = [
+        0.001_381_459_9,
+        0.008_368_717,
+        0.041_668_39,
+        0.166_665_21,
+        0.499_999_94,
+    ];
+    /// `1.5 * 2^23`.
+    const SHIFT: f32 = 12_582_912.0;
+    let number = |c: f32| simd.splat_f32s(c);
+    let fused = |a, b, c| f32::fused::<S, FMA>(simd, a, b, c);
+    let shifted = fused(x, number(std::f32::consts::LOG2_E), number(SHIFT));
+    let n = simd.sub_f32s(shifted, number(SHIFT));
+    let r = fused(n, number(-0.693_359_4), x);
+    let r = fused(n, number(2.121_944_4e-4), r);
+    let mut p = number(MINIMAX[0]);
+    for c in &MINIMAX[1..] {
+        p = fused(p, r, number(*c));
+    }
+    p = fused(p, r, number(1.0));
+    p = fused(p, r, number(1.0));
+    let low: S::u32s = pulp::cast(simd.add_f32s(n, number(SHIFT + 127.0)));
+    let scale = simd.wrapping_dyn_shl_u32s(low, simd.splat_u32s(23));
+    simd.mul_f32s(p, pulp::cast(scale))
 }
 
 /// Exponential, lane by lane, to about one unit in the last place; 0 below -708 and `exp(709)` above 709.
@@ -492,7 +677,7 @@ impl VectorKernel for Gram<'_> {
     #[inline(always)]
     fn run<S: Simd, const FMA: bool>(self, simd: S) {
         let n = self.rows;
-        let vectors = vectors::<S>();
+        let vectors = f64::vectors::<S>();
         let (a, _) = S::as_simd_f64s(self.a.as_flattened());
         let (b, _) = S::as_simd_f64s(self.b.as_flattened());
         let (w, _) = S::as_simd_f64s(self.w.as_flattened());
@@ -517,7 +702,7 @@ impl VectorKernel for Gram<'_> {
                             for x in 0..BLOCK {
                                 let a = a[x * vectors + v];
                                 for y in 0..BLOCK {
-                                    acc[x][y] = fused::<S, FMA>(simd, a, wb[y], acc[x][y]);
+                                    acc[x][y] = f64::fused::<S, FMA>(simd, a, wb[y], acc[x][y]);
                                 }
                             }
                         } else {
@@ -525,7 +710,7 @@ impl VectorKernel for Gram<'_> {
                                 for y in 0..height {
                                     let wb = simd.mul_f64s(b[y * vectors + v], w[v]);
                                     let a = a[x * vectors + v];
-                                    acc[x][y] = fused::<S, FMA>(simd, a, wb, acc[x][y]);
+                                    acc[x][y] = f64::fused::<S, FMA>(simd, a, wb, acc[x][y]);
                                 }
                             }
                         }
@@ -585,6 +770,70 @@ mod tests {
                     "{level:?} ln({x}) = {y}, not {expected}"
                 );
             }
+        }
+    }
+
+    /// Exponentials of a slice of numbers; below `top` where there is one.
+    struct VectorExp<'a, T>(&'a mut [[T; LANES]], Option<T>);
+    impl<T: Number> VectorKernel for VectorExp<'_, T> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd, const FMA: bool>(self, simd: S) {
+            for x in T::split_mut::<S>(self.0.as_flattened_mut()) {
+                *x = match self.1 {
+                    Some(top) => T::exp_below::<S, FMA>(simd, *x, T::splat(simd, top)),
+                    None => T::exp::<S, FMA>(simd, *x),
+                };
+            }
+        }
+    }
+
+    fn exponentials_of<T: Number>(tolerance: f64) {
+        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+            let count = 1000;
+            let points: Vec<[T; LANES]> = (0..count)
+                .map(|i| {
+                    let at = |l: usize| 2.0 * (i * LANES + l) as f64 / (count * LANES - 1) as f64;
+                    std::array::from_fn(|l| T::from(T::MODERATE * (at(l) - 1.0)))
+                })
+                .collect();
+            let mut values = points.clone();
+            level.run_vectors(VectorExp(&mut values, None));
+            for (x, y) in points.iter().flatten().zip(values.iter().flatten()) {
+                let (x, y) = (x.into_double(), y.into_double());
+                assert!(
+                    (y / x.exp() - 1.0).abs() < tolerance,
+                    "{level:?} exp({x}) = {y}"
+                );
+            }
+            let mut ends = [[-2.0 * T::MODERATE, f64::NAN, 0.0, 1.0].map(T::from)].concat();
+            ends.resize(LANES, T::from(0.0));
+            let (ends, _) = ends.as_chunks_mut();
+            level.run_vectors(VectorExp(ends, Some(T::from(1.0))));
+            let [low, not, middle, top] =
+                [ends[0][0], ends[0][1], ends[0][2], ends[0][3]].map(T::into_double);
+            assert!(
+                low == 0.0 && not.is_nan() && top == 1.0,
+                "{low} {not} {top}"
+            );
+            assert!((middle * 1.0_f64.exp() - 1.0).abs() < tolerance);
+        }
+    }
+
+    #[test]
+    fn exponentials_in_vectors_agree_with_the_library_at_every_level() {
+        exponentials_of::<f64>(5e-16);
+        // To one unit in the last place.
+        exponentials_of::<f32>(2e-7);
+    }
+
+    #[test]
+    fn tiles_begin_on_a_cache_line_and_are_used_again() {
+        for tiles in [1, 7, 3, 20] {
+            let lanes: Lanes<f32> = Lanes::from_fn(tiles, |i| [i as f32; LANES]);
+            assert_eq!(lanes.as_ptr().align_offset(LINE), 0);
+            assert_eq!(lanes.len(), tiles);
+            assert_eq!(lanes[tiles - 1][LANES - 1], (tiles - 1) as f32);
         }
     }
 

@@ -27,23 +27,26 @@ pub(crate) struct Ownership {
 impl Ownership {
     /// From makers and the number of equal makers that each stands for.
     pub fn from_firms(firms: &[u32], equals: &[f64]) -> Self {
-        let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (j, f) in firms.iter().enumerate() {
-            rows.entry(*f).or_default().push(j as u32);
-        }
+        let mut makers = firms.to_vec();
+        makers.sort_unstable();
+        makers.dedup();
+        let row = |f: &u32| makers.partition_point(|m| m < f) as u32;
         let mut ownership = Self {
-            row: vec![0; firms.len()],
-            start: vec![0],
-            ..Self::default()
+            row: firms.iter().map(row).collect(),
+            start: Vec::with_capacity(makers.len() + 1),
+            member: Vec::with_capacity(firms.len()),
+            share: Vec::with_capacity(firms.len()),
+            blocks: Vec::with_capacity(makers.len()),
         };
-        for (r, members) in rows.values().enumerate() {
-            for j in members {
-                ownership.row[*j as usize] = r as u32;
-                ownership.member.push(*j);
-                ownership.share.push(1.0 / equals[*j as usize]);
-            }
+        ownership.start.push(0);
+        for row in 0..makers.len() as u32 {
+            let of_row = (0..firms.len()).filter(|j| ownership.row[*j] == row);
+            let block: Vec<u32> = of_row.map(|j| j as u32).collect();
+            ownership.member.extend(&block);
+            let share = |j: &u32| 1.0 / equals[*j as usize];
+            ownership.share.extend(block.iter().map(share));
             ownership.start.push(ownership.member.len());
-            ownership.blocks.push(members.clone());
+            ownership.blocks.push(block);
         }
         ownership
     }

@@ -1,12 +1,15 @@
 //! The makers' game in one market: fixed point, Newton, second-order conditions, other local optima.
 
-use super::kept::Kept;
+use super::kept::{Kept, Places};
 use super::pass::{Pass, Sums};
 use super::{Notch, PricedMarket, Pricing, Terms, Verdict};
 use crate::accelerate::Anderson;
 use crate::linalg::{Factor, Matrix, spectral_radius, symmetric_eigenvalues};
 use crate::simd::{self, Gram, HALF, Half, Lane, Lanes, add_scaled};
 use crate::supply::{Cells, Ownership};
+
+/// Largest relative change of a price from which single precision, good to seven digits, has no more to say.
+const NEAR: f64 = 1e-5;
 
 /// A market whose prices are to be found.
 pub(crate) struct Game<'a> {
@@ -16,21 +19,41 @@ pub(crate) struct Game<'a> {
     /// `c~` and `phi`.
     costs: Vec<f64>,
     phi: Vec<f64>,
+    /// Floors, ceilings and notches by product; empty where there are none.
     lower: Vec<f64>,
     upper: Vec<f64>,
-    present: Vec<bool>,
     notch: Vec<Option<Notch>>,
-    /// Whether each product takes the bonus of its notch.
+    present: Vec<bool>,
+    /// Whether each product takes the bonus of its notch, and the regimes that hold then.
     below: Vec<bool>,
+    regimes: Regimes,
     bounded: bool,
     evaluations: usize,
-    /// Exponentials of a market without nests.
-    kept: Option<Kept>,
+    /// Exponentials of a market without nests, in double precision and, while prices are far, in single.
+    places: Places,
+    kept: Option<Kept<'a, f64>>,
+    rough: Option<Kept<'a, f32>>,
     scratch: Vec<[Half; 3]>,
     /// Margins and sums over agents of the last evaluation.
     margins: Vec<f64>,
     sums: Sums,
     last: Last,
+}
+
+/// Cost, floor and ceiling of each product in consumer prices.
+#[derive(Default)]
+struct Regimes {
+    cost: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
+
+impl Regimes {
+    /// A price within its bounds.
+    #[inline]
+    fn within(&self, j: usize, price: f64) -> f64 {
+        price.clamp(self.low[j].min(self.high[j]), self.high[j])
+    }
 }
 
 /// The last step of the fixed point and the regimes it was taken under: conditions at prices just found need no evaluation more.
@@ -43,14 +66,6 @@ struct Last {
     shares: Vec<f64>,
 }
 
-fn or_default(values: &[f64], n: usize, default: f64) -> Vec<f64> {
-    if values.is_empty() {
-        vec![default; n]
-    } else {
-        values.to_vec()
-    }
-}
-
 impl<'a> Game<'a> {
     /// `costs` are the producers' own.
     pub fn new(
@@ -60,67 +75,84 @@ impl<'a> Game<'a> {
         terms: &Terms,
     ) -> Self {
         let n = costs.len();
-        let ad_valorem = or_default(&terms.ad_valorem, n, 0.0);
-        let specific = or_default(&terms.specific, n, 0.0);
-        let notch = if terms.notch.is_empty() {
-            vec![None; n]
-        } else {
-            terms.notch.clone()
-        };
-        let lower = or_default(&terms.floor, n, f64::NEG_INFINITY);
-        let upper = or_default(&terms.ceiling, n, f64::INFINITY);
+        let wedge = |values: &[f64], j: usize| values.get(j).copied().unwrap_or(0.0);
+        let cost =
+            |j: usize| (1.0 + wedge(&terms.ad_valorem, j)) * costs[j] + wedge(&terms.specific, j);
         let present = if terms.present.is_empty() {
             vec![true; n]
         } else {
             terms.present.clone()
         };
-        Self {
+        let places = Places::new(market, ownership, &present);
+        let finite = |bounds: &[f64]| bounds.iter().any(|b| b.is_finite());
+        let mut game = Self {
             cells: Cells::new(&market.view, ownership),
-            costs: (0..n)
-                .map(|j| (1.0 + ad_valorem[j]) * costs[j] + specific[j])
+            costs: (0..n).map(cost).collect(),
+            phi: (0..n)
+                .map(|j| 1.0 / (1.0 + wedge(&terms.ad_valorem, j)))
                 .collect(),
-            phi: ad_valorem.iter().map(|v| 1.0 / (1.0 + v)).collect(),
-            bounded: lower.iter().chain(&upper).any(|b| b.is_finite())
-                || notch.iter().any(Option::is_some),
-            lower,
-            upper,
-            kept: (!market.view.nested()).then(|| Kept::new(market, ownership, &present)),
+            bounded: finite(&terms.floor)
+                || finite(&terms.ceiling)
+                || terms.notch.iter().any(Option::is_some),
+            lower: terms.floor.clone(),
+            upper: terms.ceiling.clone(),
+            kept: (!market.view.nested()).then(|| Kept::new(market, &places)),
+            places,
+            rough: None,
             present,
-            below: vec![false; n],
-            notch,
+            below: Vec::new(),
+            regimes: Regimes::default(),
+            notch: terms.notch.clone(),
             evaluations: 0,
-            scratch: vec![[HALF; 3]; n],
+            scratch: if market.view.nested() {
+                vec![[HALF; 3]; n]
+            } else {
+                Vec::new()
+            },
             margins: Vec::with_capacity(n),
             sums: Sums::default(),
             last: Last::default(),
             market,
             ownership,
-        }
+        };
+        game.take(vec![false; n]);
+        game
     }
 
-    /// Cost, floor and ceiling in consumer prices under the regime that holds.
-    #[inline]
-    fn regime(&self, j: usize) -> (f64, f64, f64) {
-        match self.notch[j] {
-            Some(notch) if self.below[j] => (
-                self.costs[j] - notch.bonus,
-                self.lower[j],
-                self.upper[j].min(notch.ceiling - notch.bonus),
-            ),
-            // Just above the ceiling nothing is lost by being at it, but then the bonus would be paid.
-            Some(notch) => (
-                self.costs[j],
-                self.lower[j].max(notch.ceiling),
-                self.upper[j],
-            ),
-            None => (self.costs[j], self.lower[j], self.upper[j]),
+    /// Takes the bonuses that are said, and the regimes that come with them.
+    fn take(&mut self, below: Vec<bool>) {
+        self.below = below;
+        let Regimes {
+            mut cost,
+            mut low,
+            mut high,
+        } = std::mem::take(&mut self.regimes);
+        cost.clone_from(&self.costs);
+        let bound = |out: &mut Vec<f64>, values: &[f64], none: f64| {
+            out.clear();
+            out.extend_from_slice(values);
+            out.resize(cost.len(), none);
+        };
+        bound(&mut low, &self.lower, f64::NEG_INFINITY);
+        bound(&mut high, &self.upper, f64::INFINITY);
+        for (j, notch) in self.notch.iter().enumerate() {
+            match notch {
+                Some(notch) if self.below[j] => {
+                    cost[j] -= notch.bonus;
+                    high[j] = high[j].min(notch.ceiling - notch.bonus);
+                }
+                // Just above the ceiling nothing is lost by being at it, but then the bonus would be paid.
+                Some(notch) => low[j] = low[j].max(notch.ceiling),
+                None => {}
+            }
         }
+        self.regimes = Regimes { cost, low, high };
     }
 
     fn margins(&self, prices: &[f64]) -> impl Iterator<Item = f64> {
         prices.iter().enumerate().map(|(j, price)| {
             if self.present[j] {
-                self.phi[j] * (price - self.regime(j).0)
+                self.phi[j] * (price - self.regimes.cost[j])
             } else {
                 0.0
             }
@@ -134,8 +166,13 @@ impl<'a> Game<'a> {
         margins.clear();
         margins.extend(self.margins(prices));
         self.margins = margins;
+        let (places, margins) = (&self.places, &self.margins);
+        if let Some(rough) = &mut self.rough {
+            rough.sums(places, prices, margins, &mut self.sums);
+            return;
+        }
         if let Some(kept) = &mut self.kept {
-            kept.sums(self.market, prices, &self.margins, &mut self.sums);
+            kept.sums(places, prices, margins, &mut self.sums);
             return;
         }
         self.scratch.fill([HALF; 3]);
@@ -162,9 +199,14 @@ impl<'a> Game<'a> {
         }
     }
 
+    /// Whether the last step was taken at prices.
+    fn was_last(&self, prices: &[f64]) -> bool {
+        self.last.prices == prices && self.last.below == self.below
+    }
+
     /// One step of the fixed point into `next`, with the condition `F / slopes` in `gap`.
     fn step(&mut self, prices: &[f64], next: &mut [f64], gap: &mut [f64]) {
-        if self.last.prices == prices && self.last.below == self.below {
+        if self.was_last(prices) {
             next.copy_from_slice(&self.last.next);
             gap.copy_from_slice(&self.last.gap);
             return;
@@ -176,7 +218,7 @@ impl<'a> Game<'a> {
                 (next[j], gap[j]) = (prices[j], 0.0);
                 continue;
             }
-            let (cost, low, high) = self.regime(j);
+            let cost = self.regimes.cost[j];
             // Nobody left to react: the price is far too high, and halfway back to cost is a better guess than any.
             let margin = if sums.slopes[j] == 0.0 {
                 0.5 * margins[j]
@@ -186,7 +228,7 @@ impl<'a> Game<'a> {
             // A market that is all but taken at today's price gives an enormous markup: one step goes only so far.
             let far = 2.0 * prices[j].abs().max(cost.abs()).max(1e-3);
             let wanted = (cost + margin / self.phi[j]).clamp(prices[j] - far, prices[j] + far);
-            next[j] = wanted.clamp(low.min(high), high);
+            next[j] = self.regimes.within(j, wanted);
             gap[j] = margins[j] - margin;
         }
         self.last.prices.clear();
@@ -201,8 +243,10 @@ impl<'a> Game<'a> {
 
     /// Market shares at prices.
     pub fn shares(&mut self, prices: &[f64]) -> Vec<f64> {
-        let n = prices.len();
-        self.step(prices, &mut vec![0.0; n], &mut vec![0.0; n]);
+        if !self.was_last(prices) {
+            let n = prices.len();
+            self.step(prices, &mut vec![0.0; n], &mut vec![0.0; n]);
+        }
         self.last.shares.clone()
     }
 
@@ -233,16 +277,29 @@ impl<'a> Game<'a> {
 
     /// Moves `prices` to a fixed point; only products in `who` move when given.
     fn iterate(&mut self, prices: &mut [f64], options: &Pricing, who: Option<&[u32]>) -> bool {
+        if self.kept.is_some() && who.is_none() && options.tolerance < NEAR {
+            self.rough = Kept::rough(self.market, &self.places);
+        }
+        let converged = self.search(prices, options, who);
+        if self.rough.take().is_some() {
+            self.last = Last::default();
+        }
+        converged
+    }
+
+    /// [`Self::iterate`], in single precision as long as there is any.
+    fn search(&mut self, prices: &mut [f64], options: &Pricing, who: Option<&[u32]>) -> bool {
         let n = prices.len();
-        let (mut next, mut gap) = (vec![0.0; n], vec![0.0; n]);
         let mut memory = Anderson::new(n, options.memory);
-        let mut accelerated = vec![0.0; n];
-        let mut change = vec![0.0; n];
+        let mut numbers = vec![0.0; 4 * n];
+        let (next, rest) = numbers.split_at_mut(n);
+        let (gap, rest) = rest.split_at_mut(n);
+        let (accelerated, change) = rest.split_at_mut(n);
         let mut best = f64::INFINITY;
         let mut since = 0;
         let start = self.evaluations;
         while self.evaluations - start < options.max_evaluations {
-            self.step(prices, &mut next, &mut gap);
+            self.step(prices, next, gap);
             if let Some(who) = who {
                 for j in 0..n {
                     if who.binary_search(&(j as u32)).is_err() {
@@ -261,23 +318,30 @@ impl<'a> Game<'a> {
                     0.0,
                     |a: f64, b| if b.is_nan() { f64::NAN } else { a.max(b) },
                 );
-            // The last evaluation was at these very prices, so that its shares and conditions are theirs.
-            if worst <= options.tolerance {
-                return true;
-            }
-            if !worst.is_finite() {
-                return false;
-            }
             if worst < 0.5 * best {
                 best = best.min(worst);
                 since = 0;
             } else {
                 since += 1;
             }
+            let refine = self.rough.is_some() && !(worst > NEAR && since < 3);
+            if refine {
+                self.rough = None;
+                self.last = Last::default();
+            } else if worst <= options.tolerance {
+                // The last evaluation was at these very prices, so that its shares and conditions are theirs.
+                return true;
+            }
+            if !worst.is_finite() {
+                if refine {
+                    continue;
+                }
+                return false;
+            }
             // Twenty steps without half of the error gone: a Newton step, or the end when rounding is all that is left.
             if since >= 20 {
                 if worst < 1e3 * options.tolerance {
-                    prices.copy_from_slice(&next);
+                    prices.copy_from_slice(next);
                     return true;
                 }
                 memory.reset();
@@ -290,12 +354,14 @@ impl<'a> Game<'a> {
                 }
                 continue;
             }
-            memory.step(prices, &change, &mut accelerated);
+            memory.step(prices, change, accelerated);
+            if refine {
+                memory.begin_anew();
+            }
             for j in 0..n {
-                let (_, low, high) = self.regime(j);
                 let moves = who.is_none_or(|w| w.binary_search(&(j as u32)).is_ok());
                 prices[j] = if accelerated[j].is_finite() && moves {
-                    accelerated[j].clamp(low.min(high), high)
+                    self.regimes.within(j, accelerated[j])
                 } else {
                     next[j]
                 };
@@ -312,7 +378,7 @@ impl<'a> Game<'a> {
             self.step(prices, &mut next, &mut gap);
             let free: Vec<usize> = (0..n)
                 .filter(|j| {
-                    let (_, low, high) = self.regime(*j);
+                    let (low, high) = (self.regimes.low[*j], self.regimes.high[*j]);
                     self.present[*j]
                         && !((next[*j] <= low || next[*j] >= high) && next[*j] == prices[*j])
                 })
@@ -344,8 +410,7 @@ impl<'a> Game<'a> {
             while scale > 1e-4 {
                 let mut trial = prices.to_vec();
                 for (a, j) in free.iter().enumerate() {
-                    let (_, low, high) = self.regime(*j);
-                    trial[*j] = (prices[*j] + scale * step[a]).clamp(low.min(high), high);
+                    trial[*j] = self.regimes.within(*j, prices[*j] + scale * step[a]);
                 }
                 self.step(&trial, &mut next, &mut gap);
                 let reached = worst(&gap, &trial);
@@ -455,12 +520,13 @@ impl<'a> Game<'a> {
 
     /// Solves from `prices`; with bounds, notches or on request compares other local optima of each maker.
     pub fn solve(&mut self, prices: &mut [f64], options: &Pricing) -> Verdict {
-        for j in 0..prices.len() {
-            if let Some(notch) = self.notch[j] {
-                self.below[j] = prices[j] + notch.bonus <= notch.ceiling;
-            }
-            let (cost, low, high) = self.regime(j);
-            prices[j] = prices[j].max(cost).clamp(low.min(high), high);
+        let mut below = std::mem::take(&mut self.below);
+        for (j, notch) in self.notch.iter().enumerate() {
+            below[j] = notch.is_some_and(|n| prices[j] + n.bonus <= n.ceiling);
+        }
+        self.take(below);
+        for (j, price) in prices.iter_mut().enumerate() {
+            *price = self.regimes.within(j, price.max(self.regimes.cost[j]));
         }
         let mut converged = self.iterate(prices, options, None);
         let mut cycles = false;
@@ -493,19 +559,20 @@ impl<'a> Game<'a> {
                 let mut start = prices.to_vec();
                 for j in block {
                     let j = *j as usize;
-                    let (cost, _, _) = self.regime(j);
+                    let cost = self.regimes.cost[j];
                     start[j] = cost + factor * (prices[j] - cost).abs().max(0.1 * cost.abs());
                 }
                 starts.push((start, held.clone()));
             }
             for j in block {
                 let j = *j as usize;
-                if self.notch[j].is_some() {
+                if self.notch.get(j).is_some_and(Option::is_some) {
                     let mut below = held.clone();
                     below[j] = !below[j];
                     starts.push((prices.to_vec(), below));
                 }
-                for bound in [self.lower[j], self.upper[j]] {
+                let bounds = [self.lower.get(j), self.upper.get(j)];
+                for bound in bounds.into_iter().flatten().copied() {
                     if bound.is_finite() {
                         let mut start = prices.to_vec();
                         start[j] = bound;
@@ -514,10 +581,10 @@ impl<'a> Game<'a> {
                 }
             }
             for (mut start, below) in starts {
-                self.below = below;
+                self.take(below);
                 for j in block {
-                    let (_, low, high) = self.regime(*j as usize);
-                    start[*j as usize] = start[*j as usize].clamp(low.min(high), high);
+                    let j = *j as usize;
+                    start[j] = self.regimes.within(j, start[j]);
                 }
                 if self.iterate(&mut start, options, Some(block)) {
                     let profit = self.profits(&start)[b];
@@ -527,7 +594,7 @@ impl<'a> Game<'a> {
                     }
                 }
             }
-            self.below = held;
+            self.take(held);
         }
         false
     }
@@ -542,7 +609,7 @@ impl<'a> Game<'a> {
             ..Verdict::default()
         };
         for j in (0..n).filter(|j| self.present[*j]) {
-            let (_, low, high) = self.regime(j);
+            let (low, high) = (self.regimes.low[j], self.regimes.high[j]);
             // Projection has the last word on a bound: moving off it would not pay.
             let on = (prices[j] <= low && next[j] <= low) || (prices[j] >= high && next[j] >= high);
             if on {

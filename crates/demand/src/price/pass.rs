@@ -16,6 +16,16 @@ pub(super) struct Sums {
     pub(super) cross: Vec<f64>,
 }
 
+impl Sums {
+    /// Zeros for so many products.
+    pub(super) fn clear(&mut self, products: usize) {
+        for values in [&mut self.shares, &mut self.slopes, &mut self.cross] {
+            values.clear();
+            values.resize(products, 0.0);
+        }
+    }
+}
+
 pub(super) struct Pass<'a> {
     pub(super) market: &'a PricedMarket<'a>,
     pub(super) made: &'a Utility,

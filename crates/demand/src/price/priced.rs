@@ -70,13 +70,24 @@ impl Slopes {
     /// Midway between the agents' slopes of each of `n` products, and how far any slope is from there.
     pub fn middle(&self, n: usize) -> (Vec<f64>, f64) {
         let columns = if self.common { 1 } else { n };
-        let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); columns];
+        let mut low = vec![[f64::INFINITY; LANES]; columns];
+        let mut high = vec![[f64::NEG_INFINITY; LANES]; columns];
         for tile in self.lanes.chunks_exact(columns.max(1)) {
-            for ((low, high), lane) in range.iter_mut().zip(tile) {
-                *low = lane.iter().copied().fold(*low, f64::min);
-                *high = lane.iter().copied().fold(*high, f64::max);
+            for ((low, high), lane) in low.iter_mut().zip(&mut high).zip(tile) {
+                for l in 0..LANES {
+                    low[l] = low[l].min(lane[l]);
+                    high[l] = high[l].max(lane[l]);
+                }
             }
         }
+        let range: Vec<(f64, f64)> = low
+            .iter()
+            .zip(&high)
+            .map(|(low, high)| {
+                let low = low.iter().copied().fold(f64::INFINITY, f64::min);
+                (low, high.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+            })
+            .collect();
         let middle = |j: usize| {
             let (low, high) = range[if self.common { 0 } else { j }];
             f64::midpoint(low, high)

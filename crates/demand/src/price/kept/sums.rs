@@ -1,0 +1,223 @@
+//! One pass over the agents: exponentials brought to new prices, and the sums that the fixed point and the condition need.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::exponentials::Exponentials;
+use super::places::{Places, Sloped};
+use super::{BLOCK, GROUP};
+use crate::simd::{LANES, Level, MOST_VECTORS, Number, VectorKernel, Vectors};
+
+/// Brings exponentials to new prices and takes all sums over agents.
+pub(super) struct Pass<'a, T: Number> {
+    pub(super) weights: &'a [[T; LANES]],
+    pub(super) slopes: &'a Sloped<'a, T>,
+    pub(super) places: &'a Places,
+    /// What the own maker gains from a unit of each place.
+    pub(super) gains: &'a [T],
+    pub(super) margins: &'a [f64],
+    pub(super) e: &'a mut [[T; LANES]],
+    pub(super) outside: &'a mut [[T; LANES]],
+    /// For each tile of a group weights over inclusive sums and these times slopes, and for each row what it gains; then the sums by place.
+    pub(super) scratch: &'a mut [[T; LANES]],
+    pub(super) out: &'a mut [[T; 3]],
+}
+
+impl<T: Number> Pass<'_, T> {
+    pub(super) fn run(self, level: Level, exponentials: impl Exponentials<T>) {
+        if self.gains.is_empty() {
+            return;
+        }
+        if self.slopes.common {
+            level.run_vectors(PassOf::<_, _, true>(self, exponentials));
+        } else {
+            level.run_vectors(PassOf::<_, _, false>(self, exponentials));
+        }
+    }
+}
+
+/// A pass with its source of exponentials; `COMMON` says whether the slope of an agent is that of every product.
+struct PassOf<'a, T: Number, X, const COMMON: bool>(Pass<'a, T>, X);
+
+impl<T: Number, X: Exponentials<T>, const COMMON: bool> VectorKernel for PassOf<'_, T, X, COMMON> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd, const FMA: bool>(self, simd: S) {
+        let Self(pass, exponentials) = self;
+        let (n, v) = (pass.gains.len(), T::vectors::<S>());
+        let (zero, one) = (T::splat(simd, T::from(0.0)), T::splat(simd, T::from(1.0)));
+        let weights = T::split::<S>(pass.weights.as_flattened());
+        let e = T::split_mut::<S>(pass.e.as_flattened_mut());
+        let outside = T::split_mut::<S>(pass.outside.as_flattened_mut());
+        let scratch = T::split_mut::<S>(pass.scratch.as_flattened_mut());
+        let (weight, rest) = scratch.split_at_mut(2 * GROUP * v);
+        let (across, rest) = rest.split_at_mut(pass.places.rows.len() * GROUP * v);
+        let sums = &mut rest[..3 * n];
+        sums.fill(zero);
+        for (group, ((e, outside), w)) in e
+            .chunks_mut(GROUP * n * v)
+            .zip(outside.chunks_mut(GROUP * v))
+            .zip(weights.chunks(GROUP * v))
+            .enumerate()
+        {
+            let first = group * GROUP;
+            for (g, ((e, outside), w)) in e
+                .chunks_exact_mut(n * v)
+                .zip(outside.chunks_exact_mut(v))
+                .zip(w.chunks_exact(v))
+                .enumerate()
+            {
+                let tile = first + g;
+                let shared = exponentials.begin::<S, FMA>(simd, tile, outside);
+                let mut total = [zero; MOST_VECTORS];
+                total[..v].copy_from_slice(outside);
+                for (row, places) in pass.places.rows.iter().enumerate() {
+                    let mut gained = [zero; MOST_VECTORS];
+                    let of_row = e[places.start * v..places.end * v].chunks_exact_mut(v);
+                    for ((e, gain), place) in
+                        of_row.zip(&pass.gains[places.clone()]).zip(places.clone())
+                    {
+                        exponentials.next::<S, FMA>(simd, tile, place, &shared, e);
+                        let gain = T::splat(simd, *gain);
+                        for i in 0..v {
+                            total[i] = T::add(simd, total[i], e[i]);
+                            gained[i] = T::fused::<S, FMA>(simd, gain, e[i], gained[i]);
+                        }
+                    }
+                    across[(row * GROUP + g) * v..][..v].copy_from_slice(&gained[..v]);
+                }
+                for (row, members) in pass.places.members.iter().enumerate() {
+                    let gained = &mut across[(row * GROUP + g) * v..][..v];
+                    gained.fill(zero);
+                    for (place, share) in members {
+                        let margin = pass.margins[pass.places.product[*place]];
+                        let gain = T::splat(simd, T::from(share * margin));
+                        for i in 0..v {
+                            gained[i] = T::fused::<S, FMA>(simd, gain, e[place * v + i], gained[i]);
+                        }
+                    }
+                }
+                let slope = pass.slopes.of::<S>(tile, 0);
+                for i in 0..v {
+                    let inverse = T::div(simd, one, total[i]);
+                    let weighted = T::mul(simd, w[i], inverse);
+                    let with_slope = T::mul(simd, weighted, slope[i]);
+                    weight[2 * g * v + i] = weighted;
+                    weight[(2 * g + 1) * v + i] = with_slope;
+                    let scale = if COMMON {
+                        T::mul(simd, with_slope, inverse)
+                    } else {
+                        inverse
+                    };
+                    for gained in across[g * v + i..].iter_mut().step_by(GROUP * v) {
+                        *gained = T::mul(simd, *gained, scale);
+                    }
+                }
+            }
+            let e = &*e;
+            for (row, places) in pass.places.rows.iter().enumerate() {
+                let across = &across[row * GROUP * v..][..GROUP * v];
+                if COMMON {
+                    let by = (&*weight, across);
+                    add_row::<T, S, FMA>(simd, n, e, places.clone(), by, sums);
+                } else {
+                    for place in places.clone() {
+                        let slopes = |g| pass.slopes.of::<S>(first + g, pass.places.product[place]);
+                        let by = (&*weight, across);
+                        add_sloped::<T, S, FMA>(simd, n, e, place, slopes, by, sums);
+                    }
+                }
+            }
+        }
+        for (out, sums) in pass.out.iter_mut().zip(sums.chunks_exact(3)) {
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = T::sum(simd, *sum);
+            }
+        }
+    }
+}
+
+/// Adds the sums over a group of tiles of the exponentials of a row, times weights, weights times slopes, and what the row gains.
+#[inline(always)]
+fn add_row<T: Number, S: Simd, const FMA: bool>(
+    simd: S,
+    n: usize,
+    e: &[T::Vector<S>],
+    places: Range<usize>,
+    by: (Vectors<T, S>, Vectors<T, S>),
+    out: &mut [T::Vector<S>],
+) {
+    let mut place = places.start;
+    while place + BLOCK <= places.end {
+        add_block::<T, S, FMA, BLOCK>(simd, n, e, place, by, out);
+        place += BLOCK;
+    }
+    match places.end - place {
+        3 => add_block::<T, S, FMA, 3>(simd, n, e, place, by, out),
+        2 => add_block::<T, S, FMA, 2>(simd, n, e, place, by, out),
+        1 => add_block::<T, S, FMA, 1>(simd, n, e, place, by, out),
+        _ => {}
+    }
+}
+
+/// [`add_row`] of `WIDTH` products, whose sums are held in registers.
+#[inline(always)]
+fn add_block<T: Number, S: Simd, const FMA: bool, const WIDTH: usize>(
+    simd: S,
+    n: usize,
+    e: &[T::Vector<S>],
+    place: usize,
+    (weight, across): (Vectors<T, S>, Vectors<T, S>),
+    out: &mut [T::Vector<S>],
+) {
+    let v = T::vectors::<S>();
+    let mut sums = [[T::splat(simd, T::from(0.0)); 3]; WIDTH];
+    for ((e, weight), across) in e
+        .chunks_exact(n * v)
+        .zip(weight.chunks_exact(2 * v))
+        .zip(across.chunks_exact(v))
+    {
+        let e = &e[place * v..(place + WIDTH) * v];
+        for i in 0..v {
+            let by = [weight[i], weight[v + i], across[i]];
+            for (y, sums) in sums.iter_mut().enumerate() {
+                for (sum, by) in sums.iter_mut().zip(by) {
+                    *sum = T::fused::<S, FMA>(simd, e[y * v + i], by, *sum);
+                }
+            }
+        }
+    }
+    let out = out[3 * place..][..3 * WIDTH].iter_mut();
+    for (out, sum) in out.zip(sums.as_flattened()) {
+        *out = T::add(simd, *out, *sum);
+    }
+}
+
+/// Adds the sums over a group of tiles of a product whose slopes are its own.
+#[inline(always)]
+fn add_sloped<'s, T: Number, S: Simd, const FMA: bool>(
+    simd: S,
+    n: usize,
+    e: &[T::Vector<S>],
+    place: usize,
+    slopes: impl Fn(usize) -> &'s [T::Vector<S>],
+    (weight, across): (Vectors<T, S>, Vectors<T, S>),
+    out: &mut [T::Vector<S>],
+) {
+    let v = T::vectors::<S>();
+    let mut sums = [T::splat(simd, T::from(0.0)); 3];
+    for (g, e) in e.chunks_exact(n * v).enumerate() {
+        let slopes = slopes(g);
+        for i in 0..v {
+            let share = T::mul(simd, e[place * v + i], weight[2 * g * v + i]);
+            let a = T::mul(simd, share, slopes[i]);
+            sums[0] = T::add(simd, sums[0], share);
+            sums[1] = T::add(simd, sums[1], a);
+            sums[2] = T::fused::<S, FMA>(simd, a, across[g * v + i], sums[2]);
+        }
+    }
+    for (out, sum) in out[3 * place..][..3].iter_mut().zip(sums) {
+        *out = T::add(simd, *out, sum);
+    }
+}
