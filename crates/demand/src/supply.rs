@@ -40,8 +40,10 @@ impl Ownership {
         };
         ownership.start.push(0);
         for row in 0..makers.len() as u32 {
-            let of_row = (0..firms.len()).filter(|j| ownership.row[*j] == row);
-            let block: Vec<u32> = of_row.map(|j| j as u32).collect();
+            let of_row = |j: &u32| ownership.row[*j as usize] == row;
+            let all = 0..firms.len() as u32;
+            let mut block = Vec::with_capacity(all.clone().filter(of_row).count());
+            block.extend(all.filter(of_row));
             ownership.member.extend(&block);
             let share = |j: &u32| 1.0 / equals[*j as usize];
             ownership.share.extend(block.iter().map(share));
@@ -116,7 +118,7 @@ impl Cells {
     pub fn new(view: &MarketView, ownership: &Ownership) -> Self {
         let n = view.products();
         let mut cells = Self {
-            of: vec![0; n],
+            of: Vec::new(),
             start: vec![0],
             member: Vec::new(),
             share: Vec::new(),
@@ -124,6 +126,7 @@ impl Cells {
         if !view.nested() {
             return cells;
         }
+        cells.of.resize(n, 0);
         let mut found: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         for j in 0..n {
             let key = (ownership.row[j], view.nest[j]);

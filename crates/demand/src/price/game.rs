@@ -19,6 +19,8 @@ pub(crate) struct Game<'a> {
     /// `c~` and `phi`.
     costs: Vec<f64>,
     phi: Vec<f64>,
+    /// `1/phi`.
+    ad_valorem: Vec<f64>,
     /// Floors, ceilings and notches by product; empty where there are none.
     lower: Vec<f64>,
     upper: Vec<f64>,
@@ -91,6 +93,7 @@ impl<'a> Game<'a> {
             phi: (0..n)
                 .map(|j| 1.0 / (1.0 + wedge(&terms.ad_valorem, j)))
                 .collect(),
+            ad_valorem: (0..n).map(|j| 1.0 + wedge(&terms.ad_valorem, j)).collect(),
             bounded: finite(&terms.floor)
                 || finite(&terms.ceiling)
                 || terms.notch.iter().any(Option::is_some),
@@ -227,7 +230,8 @@ impl<'a> Game<'a> {
             };
             // A market that is all but taken at today's price gives an enormous markup: one step goes only so far.
             let far = 2.0 * prices[j].abs().max(cost.abs()).max(1e-3);
-            let wanted = (cost + margin / self.phi[j]).clamp(prices[j] - far, prices[j] + far);
+            let wanted =
+                (cost + margin * self.ad_valorem[j]).clamp(prices[j] - far, prices[j] + far);
             next[j] = self.regimes.within(j, wanted);
             gap[j] = margins[j] - margin;
         }
@@ -278,7 +282,7 @@ impl<'a> Game<'a> {
     /// Moves `prices` to a fixed point; only products in `who` move when given.
     fn iterate(&mut self, prices: &mut [f64], options: &Pricing, who: Option<&[u32]>) -> bool {
         if self.kept.is_some() && who.is_none() && options.tolerance < NEAR {
-            self.rough = Kept::rough(self.market, &self.places);
+            self.rough = Kept::rough(self.market, &self.places, &self.phi);
         }
         let converged = self.search(prices, options, who);
         if self.rough.take().is_some() {

@@ -34,7 +34,7 @@ const WANDERED: f64 = 0.1;
 /// Degrees of the polynomial that kernels are made for.
 const DEGREES: [usize; 8] = [1, 2, 3, 4, 5, 7, 9, 12];
 
-/// Coefficients of the longest polynomial.
+/// Coefficients of the longest polynomial, which a tile has room for.
 const TERMS: usize = 13;
 
 /// `k! / (k + 1)!`, from one term to the next.
@@ -95,8 +95,10 @@ pub(super) struct Kept<'a, T: Number> {
     /// Moves of prices, `exp(a d_j)` (room for whole tiles) and the polynomials, by place.
     moved: Vec<f64>,
     scales: Vec<f64>,
-    polynomials: Vec<[T; TERMS]>,
+    polynomials: Lanes<T>,
     gains: Vec<T>,
+    /// What a maker keeps of a consumer price, by row; empty where shares are asked for.
+    kept: Vec<T>,
     scratch: Lanes<T>,
     out: Vec<[T; 3]>,
 }
@@ -108,12 +110,15 @@ impl<'a> Kept<'a, f64> {
 }
 
 impl<'a> Kept<'a, f32> {
-    /// For markets that single precision can hold, with slopes that neither products nor prices change: what is saved is then most.
-    pub fn rough(market: &'a PricedMarket<'a>, places: &Places) -> Option<Self> {
+    /// For markets with slopes that neither products nor prices change: what is saved is then most. `phi` is what makers keep of each
+    /// product's price; where that is the same for all of a maker's, sums leave shares out and have their part in `cross`.
+    pub fn rough(market: &'a PricedMarket<'a>, places: &Places, phi: &[f64]) -> Option<Self> {
         if !(market.is_linear() && market.slopes.common) {
             return None;
         }
-        Some(Self::with(market, places, converted))
+        let mut rough = Self::with(market, places, converted);
+        rough.kept = places.of_rows(phi).unwrap_or_default();
+        Some(rough)
     }
 }
 
@@ -142,8 +147,9 @@ impl<'a, T: Number> Kept<'a, T> {
             wandered: 0.0,
             moved: vec![0.0; count],
             scales: vec![0.0; count.next_multiple_of(LANES)],
-            polynomials: vec![[zero; TERMS]; count],
+            polynomials: Lanes::unwritten(count),
             gains: vec![zero; count],
+            kept: Vec::new(),
             scratch: Lanes::unwritten((2 + places.rows.len()) * GROUP + 3 * count),
             out: vec![[zero; 3]; count],
         }
@@ -165,6 +171,7 @@ impl<'a, T: Number> Kept<'a, T> {
             e: &mut self.e,
             outside: &mut self.outside,
             scratch: &mut self.scratch,
+            kept: &self.kept,
             out: &mut self.out,
         };
         let level = self.market.view.level;

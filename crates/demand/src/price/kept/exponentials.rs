@@ -4,9 +4,9 @@ use pulp::Simd;
 
 use super::super::PricedMarket;
 use super::super::priced::Utility;
+use super::CALM;
 use super::places::{Places, Sloped, larger, largest};
-use super::{CALM, TERMS};
-use crate::simd::{LANES, Lanes, MOST_VECTORS, Number, VectorKernel};
+use crate::simd::{LANES, Lanes, MOST_VECTORS, Number, VectorKernel, Vectors};
 
 /// Where the exponentials of a tile come from.
 pub(super) trait Exponentials<T: Number> {
@@ -38,7 +38,10 @@ pub(super) trait Exponentials<T: Number> {
 pub(super) struct Anew<'a, T: Number> {
     /// By place.
     pub(super) delta: Vec<T>,
-    pub(super) x2: Vec<T>,
+    /// Characteristics that differ between products, by place, and which they are; those of all products.
+    x2: Vec<T>,
+    columns: Vec<usize>,
+    alike: Vec<(usize, T)>,
     pub(super) tastes: &'a [[T; LANES]],
     pub(super) k2: usize,
     /// Highest utility by agent, at least that of the outside good, where some could overflow; else empty.
@@ -53,12 +56,20 @@ impl<'a, T: Number> Anew<'a, T> {
         tastes: &'a [[T; LANES]],
     ) -> Self {
         let k2 = market.view.k2;
-        let row = |j: &usize| &made.x2[j * k2..(j + 1) * k2];
+        let row = |j: usize| &made.x2[j * k2..(j + 1) * k2];
+        let first = places.product.first().map_or(&[][..], |j| row(*j));
+        let is_alike = |k: &usize| places.product.iter().all(|j| row(*j)[*k] == first[*k]);
+        let (alike, columns): (Vec<usize>, Vec<usize>) = (0..first.len()).partition(is_alike);
+        let mut x2 = Vec::with_capacity(columns.len() * places.product.len());
+        for j in &places.product {
+            x2.extend(columns.iter().map(|k| T::from(row(*j)[*k])));
+        }
         let delta = places.product.iter().map(|j| T::from(made.delta[*j]));
-        let x2 = places.product.iter().flat_map(row);
         let mut anew = Self {
             delta: delta.collect(),
-            x2: x2.map(|x| T::from(*x)).collect(),
+            x2,
+            columns,
+            alike: alike.iter().map(|k| (*k, T::from(first[*k]))).collect(),
             tastes,
             k2,
             top: Lanes::unwritten(0),
@@ -72,32 +83,49 @@ impl<'a, T: Number> Anew<'a, T> {
         anew
     }
 
-    /// Random coefficients of the agents of a tile.
+    /// The agents of a tile: what utilities of all products have in common, and random coefficients.
     #[inline(always)]
-    fn tastes<S: Simd>(&self, tile: usize) -> &[T::Vector<S>] {
-        T::split::<S>(self.tastes[tile * self.k2..(tile + 1) * self.k2].as_flattened())
+    fn agents<S: Simd, const FMA: bool>(&self, simd: S, tile: usize) -> Agents<'_, T, S> {
+        let v = T::vectors::<S>();
+        let tastes =
+            T::split::<S>(self.tastes[tile * self.k2..(tile + 1) * self.k2].as_flattened());
+        let mut common = [T::splat(simd, T::from(0.0)); MOST_VECTORS];
+        for (k, x) in &self.alike {
+            let x = T::splat(simd, *x);
+            for (common, taste) in common.iter_mut().zip(&tastes[k * v..(k + 1) * v]) {
+                *common = T::fused::<S, FMA>(simd, x, *taste, *common);
+            }
+        }
+        (common, tastes)
     }
 
-    /// Utilities of a product for agents with such coefficients.
+    /// Utilities of a product for the agents of a tile.
     #[inline(always)]
     fn utility<S: Simd, const FMA: bool>(
         &self,
         simd: S,
         place: usize,
-        tastes: &[T::Vector<S>],
+        (common, tastes): &Agents<'_, T, S>,
     ) -> [T::Vector<S>; MOST_VECTORS] {
-        let (k2, v) = (self.k2, T::vectors::<S>());
-        let mut u = [T::splat(simd, self.delta[place]); MOST_VECTORS];
-        let x2 = &self.x2[place * k2..(place + 1) * k2];
-        for (x, tastes) in x2.iter().zip(tastes.chunks_exact(v)) {
+        let v = T::vectors::<S>();
+        let delta = T::splat(simd, self.delta[place]);
+        let mut u = common.map(|common| T::add(simd, common, delta));
+        let width = self.columns.len();
+        for (x, k) in self.x2[place * width..(place + 1) * width]
+            .iter()
+            .zip(&self.columns)
+        {
             let x = T::splat(simd, *x);
-            for i in 0..v {
-                u[i] = T::fused::<S, FMA>(simd, x, tastes[i], u[i]);
+            for (u, taste) in u.iter_mut().zip(&tastes[k * v..(k + 1) * v]) {
+                *u = T::fused::<S, FMA>(simd, x, *taste, *u);
             }
         }
         u
     }
 }
+
+/// What utilities of the agents of a tile have in common, and their random coefficients.
+type Agents<'s, T, S> = ([<T as Number>::Vector<S>; MOST_VECTORS], Vectors<'s, T, S>);
 
 /// No utility is larger than this.
 fn bound(made: &Utility, tastes: &[f64]) -> f64 {
@@ -121,9 +149,9 @@ impl<T: Number> VectorKernel for Tops<'_, T> {
         for (tile, top) in tops.iter_mut().enumerate() {
             let top = T::split_mut::<S>(top);
             top.fill(T::splat(simd, T::from(0.0)));
-            let tastes = anew.tastes::<S>(tile);
+            let agents = anew.agents::<S, FMA>(simd, tile);
             for place in 0..anew.delta.len() {
-                let u = anew.utility::<S, FMA>(simd, place, tastes);
+                let u = anew.utility::<S, FMA>(simd, place, &agents);
                 for (top, u) in top.iter_mut().zip(u) {
                     *top = T::higher(simd, *top, u);
                 }
@@ -134,7 +162,7 @@ impl<T: Number> VectorKernel for Tops<'_, T> {
 
 impl<T: Number> Exponentials<T> for Anew<'_, T> {
     type Shared<'s, S: Simd>
-        = &'s [T::Vector<S>]
+        = Agents<'s, T, S>
     where
         Self: 's;
 
@@ -144,9 +172,9 @@ impl<T: Number> Exponentials<T> for Anew<'_, T> {
         simd: S,
         tile: usize,
         outside: &mut [T::Vector<S>],
-    ) -> &[T::Vector<S>] {
+    ) -> Agents<'_, T, S> {
         outside.fill(T::splat(simd, T::from(1.0)));
-        self.tastes::<S>(tile)
+        self.agents::<S, FMA>(simd, tile)
     }
 
     #[inline(always)]
@@ -155,10 +183,10 @@ impl<T: Number> Exponentials<T> for Anew<'_, T> {
         simd: S,
         _: usize,
         place: usize,
-        tastes: &&'s [T::Vector<S>],
+        agents: &Agents<'s, T, S>,
         e: &mut [T::Vector<S>],
     ) {
-        let u = self.utility::<S, FMA>(simd, place, tastes);
+        let u = self.utility::<S, FMA>(simd, place, agents);
         for (e, u) in e.iter_mut().zip(u) {
             *e = T::exp::<S, FMA>(simd, u);
         }
@@ -170,7 +198,7 @@ pub(super) struct Shifted<'a, T: Number>(pub(super) Anew<'a, T>);
 
 impl<T: Number> Exponentials<T> for Shifted<'_, T> {
     type Shared<'s, S: Simd>
-        = (&'s [T::Vector<S>], &'s [T::Vector<S>])
+        = (Agents<'s, T, S>, Vectors<'s, T, S>)
     where
         Self: 's;
 
@@ -186,7 +214,7 @@ impl<T: Number> Exponentials<T> for Shifted<'_, T> {
         for (top, outside) in tops.iter().zip(outside) {
             *outside = T::exp_below::<S, FMA>(simd, zero, *top);
         }
-        (self.0.tastes::<S>(tile), tops)
+        (self.0.agents::<S, FMA>(simd, tile), tops)
     }
 
     #[inline(always)]
@@ -195,10 +223,10 @@ impl<T: Number> Exponentials<T> for Shifted<'_, T> {
         simd: S,
         _: usize,
         place: usize,
-        (tastes, tops): &Self::Shared<'s, S>,
+        (agents, tops): &Self::Shared<'s, S>,
         e: &mut [T::Vector<S>],
     ) {
-        let u = self.0.utility::<S, FMA>(simd, place, tastes);
+        let u = self.0.utility::<S, FMA>(simd, place, agents);
         for (e, (u, top)) in e.iter_mut().zip(u.iter().zip(*tops)) {
             *e = T::exp_below::<S, FMA>(simd, *u, *top);
         }
@@ -210,7 +238,7 @@ pub(super) struct Moved<'a, T: Number> {
     pub(super) slopes: &'a Sloped<'a, T>,
     pub(super) product: &'a [usize],
     pub(super) middle: &'a [f64],
-    pub(super) polynomials: &'a [[T; TERMS]],
+    pub(super) polynomials: &'a [[T; LANES]],
 }
 
 pub(super) struct Degree<'a, T: Number, const DEGREE: usize>(pub(super) Moved<'a, T>);

@@ -83,6 +83,16 @@ impl Places {
         }
         places
     }
+
+    /// One number for each row; none where products of a row differ.
+    pub(super) fn of_rows(&self, values: &[f64]) -> Option<Vec<f32>> {
+        let of_row = |places: &Range<usize>| {
+            let mut of_places = self.product[places.clone()].iter().map(|j| values[*j]);
+            let first = of_places.next().unwrap_or_default();
+            of_places.all(|x| x == first).then_some(first as f32)
+        };
+        self.rows.iter().map(of_row).collect()
+    }
 }
 
 /// Largest absolute value of every `k2`-th tile from the `k`-th on; NaN when one is.

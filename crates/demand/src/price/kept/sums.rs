@@ -21,6 +21,8 @@ pub(super) struct Pass<'a, T: Number> {
     pub(super) outside: &'a mut [[T; LANES]],
     /// For each tile of a group weights over inclusive sums and these times slopes, and for each row what it gains; then the sums by place.
     pub(super) scratch: &'a mut [[T; LANES]],
+    /// What a maker keeps of a consumer price, by row, where only `cross - phi shares` is asked for in place of the two; else empty.
+    pub(super) kept: &'a [T],
     pub(super) out: &'a mut [[T; 3]],
 }
 
@@ -29,18 +31,21 @@ impl<T: Number> Pass<'_, T> {
         if self.gains.is_empty() {
             return;
         }
-        if self.slopes.common {
-            level.run_vectors(PassOf::<_, _, true>(self, exponentials));
-        } else {
-            level.run_vectors(PassOf::<_, _, false>(self, exponentials));
+        match (self.slopes.common, self.kept.is_empty()) {
+            (true, true) => level.run_vectors(PassOf::<_, _, true, 2>(self, exponentials)),
+            (true, false) => level.run_vectors(PassOf::<_, _, true, 1>(self, exponentials)),
+            (false, _) => level.run_vectors(PassOf::<_, _, false, 2>(self, exponentials)),
         }
     }
 }
 
-/// A pass with its source of exponentials; `COMMON` says whether the slope of an agent is that of every product.
-struct PassOf<'a, T: Number, X, const COMMON: bool>(Pass<'a, T>, X);
+/// A pass with its source of exponentials; `COMMON` says whether the slope of an agent is that of every product, `ALL` is 2 where weights over
+/// inclusive sums are summed by (for shares) and these times slopes, 1 where the latter alone.
+struct PassOf<'a, T: Number, X, const COMMON: bool, const ALL: usize>(Pass<'a, T>, X);
 
-impl<T: Number, X: Exponentials<T>, const COMMON: bool> VectorKernel for PassOf<'_, T, X, COMMON> {
+impl<T: Number, X: Exponentials<T>, const COMMON: bool, const ALL: usize> VectorKernel
+    for PassOf<'_, T, X, COMMON, ALL>
+{
     type Output = ();
     #[inline(always)]
     fn run<S: Simd, const FMA: bool>(self, simd: S) {
@@ -51,9 +56,9 @@ impl<T: Number, X: Exponentials<T>, const COMMON: bool> VectorKernel for PassOf<
         let e = T::split_mut::<S>(pass.e.as_flattened_mut());
         let outside = T::split_mut::<S>(pass.outside.as_flattened_mut());
         let scratch = T::split_mut::<S>(pass.scratch.as_flattened_mut());
-        let (weight, rest) = scratch.split_at_mut(2 * GROUP * v);
+        let (weight, rest) = scratch.split_at_mut(ALL * GROUP * v);
         let (across, rest) = rest.split_at_mut(pass.places.rows.len() * GROUP * v);
-        let sums = &mut rest[..3 * n];
+        let sums = &mut rest[..(ALL + 1) * n];
         sums.fill(zero);
         for (group, ((e, outside), w)) in e
             .chunks_mut(GROUP * n * v)
@@ -103,15 +108,21 @@ impl<T: Number, X: Exponentials<T>, const COMMON: bool> VectorKernel for PassOf<
                     let inverse = T::div(simd, one, total[i]);
                     let weighted = T::mul(simd, w[i], inverse);
                     let with_slope = T::mul(simd, weighted, slope[i]);
-                    weight[2 * g * v + i] = weighted;
-                    weight[(2 * g + 1) * v + i] = with_slope;
+                    let weight = &mut weight[ALL * g * v..ALL * (g + 1) * v];
+                    weight[i] = weighted;
+                    weight[(ALL - 1) * v + i] = with_slope;
                     let scale = if COMMON {
                         T::mul(simd, with_slope, inverse)
                     } else {
                         inverse
                     };
-                    for gained in across[g * v + i..].iter_mut().step_by(GROUP * v) {
+                    let of_rows = across[g * v + i..].iter_mut().step_by(GROUP * v);
+                    for (row, gained) in of_rows.enumerate() {
                         *gained = T::mul(simd, *gained, scale);
+                        if ALL == 1 {
+                            let kept = T::splat(simd, pass.kept[row]);
+                            *gained = T::sub(simd, *gained, T::mul(simd, kept, weighted));
+                        }
                     }
                 }
             }
@@ -120,7 +131,7 @@ impl<T: Number, X: Exponentials<T>, const COMMON: bool> VectorKernel for PassOf<
                 let across = &across[row * GROUP * v..][..GROUP * v];
                 if COMMON {
                     let by = (&*weight, across);
-                    add_row::<T, S, FMA>(simd, n, e, places.clone(), by, sums);
+                    add_row::<T, S, FMA, ALL>(simd, n, e, places.clone(), by, sums);
                 } else {
                     for place in places.clone() {
                         let slopes = |g| pass.slopes.of::<S>(first + g, pass.places.product[place]);
@@ -130,17 +141,19 @@ impl<T: Number, X: Exponentials<T>, const COMMON: bool> VectorKernel for PassOf<
                 }
             }
         }
-        for (out, sums) in pass.out.iter_mut().zip(sums.chunks_exact(3)) {
-            for (out, sum) in out.iter_mut().zip(sums) {
+        for (out, sums) in pass.out.iter_mut().zip(sums.chunks_exact(ALL + 1)) {
+            *out = [T::from(0.0); 3];
+            for (out, sum) in out[2 - ALL..].iter_mut().zip(sums) {
                 *out = T::sum(simd, *sum);
             }
         }
     }
 }
 
-/// Adds the sums over a group of tiles of the exponentials of a row, times weights, weights times slopes, and what the row gains.
+/// Adds the sums over a group of tiles of the exponentials of a row times each of `ALL` quantities that all rows share and of the row's own;
+/// `out` has so many sums a place.
 #[inline(always)]
-fn add_row<T: Number, S: Simd, const FMA: bool>(
+fn add_row<T: Number, S: Simd, const FMA: bool, const ALL: usize>(
     simd: S,
     n: usize,
     e: &[T::Vector<S>],
@@ -150,47 +163,52 @@ fn add_row<T: Number, S: Simd, const FMA: bool>(
 ) {
     let mut place = places.start;
     while place + BLOCK <= places.end {
-        add_block::<T, S, FMA, BLOCK>(simd, n, e, place, by, out);
+        add_block::<T, S, FMA, ALL, BLOCK>(simd, n, e, place, by, out);
         place += BLOCK;
     }
     match places.end - place {
-        3 => add_block::<T, S, FMA, 3>(simd, n, e, place, by, out),
-        2 => add_block::<T, S, FMA, 2>(simd, n, e, place, by, out),
-        1 => add_block::<T, S, FMA, 1>(simd, n, e, place, by, out),
+        3 => add_block::<T, S, FMA, ALL, 3>(simd, n, e, place, by, out),
+        2 => add_block::<T, S, FMA, ALL, 2>(simd, n, e, place, by, out),
+        1 => add_block::<T, S, FMA, ALL, 1>(simd, n, e, place, by, out),
         _ => {}
     }
 }
 
 /// [`add_row`] of `WIDTH` products, whose sums are held in registers.
 #[inline(always)]
-fn add_block<T: Number, S: Simd, const FMA: bool, const WIDTH: usize>(
+fn add_block<T: Number, S: Simd, const FMA: bool, const ALL: usize, const WIDTH: usize>(
     simd: S,
     n: usize,
     e: &[T::Vector<S>],
     place: usize,
-    (weight, across): (Vectors<T, S>, Vectors<T, S>),
+    (all, own): (Vectors<T, S>, Vectors<T, S>),
     out: &mut [T::Vector<S>],
 ) {
     let v = T::vectors::<S>();
-    let mut sums = [[T::splat(simd, T::from(0.0)); 3]; WIDTH];
-    for ((e, weight), across) in e
+    let zero = T::splat(simd, T::from(0.0));
+    let mut sums = [([zero; ALL], zero); WIDTH];
+    for ((e, all), own) in e
         .chunks_exact(n * v)
-        .zip(weight.chunks_exact(2 * v))
-        .zip(across.chunks_exact(v))
+        .zip(all.chunks_exact(ALL * v))
+        .zip(own.chunks_exact(v))
     {
         let e = &e[place * v..(place + WIDTH) * v];
         for i in 0..v {
-            let by = [weight[i], weight[v + i], across[i]];
-            for (y, sums) in sums.iter_mut().enumerate() {
-                for (sum, by) in sums.iter_mut().zip(by) {
-                    *sum = T::fused::<S, FMA>(simd, e[y * v + i], by, *sum);
+            for (y, (of_all, of_own)) in sums.iter_mut().enumerate() {
+                let e = e[y * v + i];
+                for (q, sum) in of_all.iter_mut().enumerate() {
+                    *sum = T::fused::<S, FMA>(simd, e, all[q * v + i], *sum);
                 }
+                *of_own = T::fused::<S, FMA>(simd, e, own[i], *of_own);
             }
         }
     }
-    let out = out[3 * place..][..3 * WIDTH].iter_mut();
-    for (out, sum) in out.zip(sums.as_flattened()) {
-        *out = T::add(simd, *out, *sum);
+    let out = out[(ALL + 1) * place..].chunks_exact_mut(ALL + 1);
+    for (out, (of_all, of_own)) in out.zip(&sums) {
+        for (out, sum) in out.iter_mut().zip(of_all) {
+            *out = T::add(simd, *out, *sum);
+        }
+        out[ALL] = T::add(simd, out[ALL], *of_own);
     }
 }
 
