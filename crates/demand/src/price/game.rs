@@ -283,6 +283,12 @@ impl<'a> Game<'a> {
     fn iterate(&mut self, prices: &mut [f64], options: &Pricing, who: Option<&[u32]>) -> bool {
         if self.kept.is_some() && who.is_none() && options.tolerance < NEAR {
             self.rough = Kept::rough(self.market, &self.places, &self.phi);
+            if let Some(rough) = &mut self.rough {
+                rough.tolerate(NEAR);
+            }
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.tolerate(options.tolerance);
         }
         let converged = self.search(prices, options, who);
         if self.rough.take().is_some() {

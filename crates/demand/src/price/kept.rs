@@ -97,8 +97,10 @@ pub(super) struct Kept<'a, T: Number> {
     scales: Vec<f64>,
     polynomials: Lanes<T>,
     gains: Vec<T>,
-    /// What a maker keeps of a consumer price, by row; empty where shares are asked for.
-    kept: Vec<T>,
+    /// What a maker has of a consumer price, by row; empty where shares are asked for.
+    phi: Vec<T>,
+    /// What polynomials may leave out, as a share of an exponential.
+    left_out: f64,
     scratch: Lanes<T>,
     out: Vec<[T; 3]>,
 }
@@ -117,7 +119,7 @@ impl<'a> Kept<'a, f32> {
             return None;
         }
         let mut rough = Self::with(market, places, converted);
-        rough.kept = places.of_rows(phi).unwrap_or_default();
+        rough.phi = places.of_rows(phi).unwrap_or_default();
         Some(rough)
     }
 }
@@ -149,10 +151,16 @@ impl<'a, T: Number> Kept<'a, T> {
             scales: vec![0.0; count.next_multiple_of(LANES)],
             polynomials: Lanes::unwritten(count),
             gains: vec![zero; count],
-            kept: Vec::new(),
+            phi: Vec::new(),
+            left_out: T::ROUNDING,
             scratch: Lanes::unwritten((2 + places.rows.len()) * GROUP + 3 * count),
             out: vec![[zero; 3]; count],
         }
+    }
+
+    /// Lets polynomials leave out what a tolerance of relative prices does not notice.
+    pub fn tolerate(&mut self, tolerance: f64) {
+        self.left_out = (1e-4 * tolerance).max(T::ROUNDING);
     }
 
     /// The sums of one pass over the agents at prices.
@@ -171,7 +179,7 @@ impl<'a, T: Number> Kept<'a, T> {
             e: &mut self.e,
             outside: &mut self.outside,
             scratch: &mut self.scratch,
-            kept: &self.kept,
+            phi: &self.phi,
             out: &mut self.out,
         };
         let level = self.market.view.level;
@@ -223,7 +231,7 @@ impl<'a, T: Number> Kept<'a, T> {
             let longest = largest(&self.moved);
             let reach = places.radius * longest;
             let wandered = self.wandered + places.steepest * longest;
-            if let Some(degree) = degree(reach, T::ROUNDING)
+            if let Some(degree) = degree(reach, self.left_out)
                 && wandered <= WANDERED * T::MODERATE
             {
                 self.lengthen(places, degree);

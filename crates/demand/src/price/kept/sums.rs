@@ -21,8 +21,8 @@ pub(super) struct Pass<'a, T: Number> {
     pub(super) outside: &'a mut [[T; LANES]],
     /// For each tile of a group weights over inclusive sums and these times slopes, and for each row what it gains; then the sums by place.
     pub(super) scratch: &'a mut [[T; LANES]],
-    /// What a maker keeps of a consumer price, by row, where only `cross - phi shares` is asked for in place of the two; else empty.
-    pub(super) kept: &'a [T],
+    /// What a maker has of a consumer price, by row, where only `cross - phi shares` is asked for in place of the two; else empty.
+    pub(super) phi: &'a [T],
     pub(super) out: &'a mut [[T; 3]],
 }
 
@@ -31,7 +31,7 @@ impl<T: Number> Pass<'_, T> {
         if self.gains.is_empty() {
             return;
         }
-        match (self.slopes.common, self.kept.is_empty()) {
+        match (self.slopes.common, self.phi.is_empty()) {
             (true, true) => level.run_vectors(PassOf::<_, _, true, 2>(self, exponentials)),
             (true, false) => level.run_vectors(PassOf::<_, _, true, 1>(self, exponentials)),
             (false, _) => level.run_vectors(PassOf::<_, _, false, 2>(self, exponentials)),
@@ -120,8 +120,8 @@ impl<T: Number, X: Exponentials<T>, const COMMON: bool, const ALL: usize> Vector
                     for (row, gained) in of_rows.enumerate() {
                         *gained = T::mul(simd, *gained, scale);
                         if ALL == 1 {
-                            let kept = T::splat(simd, pass.kept[row]);
-                            *gained = T::sub(simd, *gained, T::mul(simd, kept, weighted));
+                            let phi = T::splat(simd, pass.phi[row]);
+                            *gained = T::sub(simd, *gained, T::mul(simd, phi, weighted));
                         }
                     }
                 }
