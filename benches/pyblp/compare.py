@@ -19,16 +19,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 # price to 1e-5.
 TASKS = [
     ("automobiles", "estimate", 2e-5, 3),
-    ("automobiles", "invert", 1e-11, 20),
-    ("20x100", "invert", 1e-11, 100),
-    ("50x500", "invert", 1e-11, 100),
-    ("200x1000", "invert", 1e-11, 30),
-    ("50x500-strong", "invert", 1e-11, 100),
-    ("automobiles", "prices", 1e-4, 10),
-    ("20x100", "prices", 1e-9, 100),
-    ("50x500", "prices", 1e-9, 100),
-    ("200x1000", "prices", 1e-9, 30),
-    ("50x500-strong", "prices", 1e-9, 100),
+    ("automobiles", "invert", 1e-11, 5),
+    ("20x100", "invert", 1e-11, 5),
+    ("50x500", "invert", 1e-11, 5),
+    ("200x1000", "invert", 1e-11, 5),
+    ("50x500-strong", "invert", 1e-11, 5),
+    ("automobiles", "prices", 1e-4, 3),
+    ("20x100", "prices", 1e-9, 5),
+    ("50x500", "prices", 1e-9, 5),
+    ("200x1000", "prices", 1e-9, 5),
+    ("50x500-strong", "prices", 1e-9, 5),
 ]
 
 

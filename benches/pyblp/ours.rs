@@ -82,7 +82,7 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Shortest time that is measured, in seconds: the system counts a thread's processor time by ticks of a few milliseconds.
-const SHORTEST: f64 = 0.05;
+const SHORTEST: f64 = 0.3;
 
 /// Runs a task so often, each time over and over until the time can be told (once more, untimed, to warm up), and keeps what it gave last.
 fn timed<T>(

@@ -88,6 +88,10 @@ def prices(folder, name, processes):
         problem, costs, merged = cases.simulated(folder, name)
         results = problem.solve(cases.SIMULATED[name][-1], beta=cases.TRUE_BETA, **at_start)
     found, wall, cpu = timed(processes, lambda: results.compute_prices(firm_ids=merged, costs=costs))
+    # The first time is not the fastest.
+    for _ in range(4 if processes == 1 else 0):
+        _, again, used = timed(processes, lambda: results.compute_prices(firm_ids=merged, costs=costs))
+        wall, cpu = min(wall, again), min(cpu, used)
     return {"wall": wall, "cpu": cpu, "values": [float(v) for v in found.flatten()]}
 
 
