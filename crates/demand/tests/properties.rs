@@ -165,15 +165,45 @@ fn everything(threads: usize, level: Option<Level>, nested: bool) -> [Vec<f64>; 
         };
         let results = problem.solve(&start, &one).unwrap();
         let held = problem.solve(&start, &hold).unwrap();
-        let outcome = held
-            .economy()
-            .equilibrium(&Counterfactual::default(), &Pricing::default())
-            .unwrap();
+        // Far from the prices it starts at, so that the search goes through both precisions; makers under one tax and under several.
+        let economy = held.economy();
+        let raised = Counterfactual {
+            costs: economy.costs.iter().map(|c| 1.2 * c).collect(),
+            ..Counterfactual::default()
+        };
+        let taxed = Counterfactual {
+            ad_valorem: (0..raised.costs.len())
+                .map(|j| 0.1 * (j % 2) as f64)
+                .collect(),
+            ..raised.clone()
+        };
+        let prices = |change: &Counterfactual| {
+            let outcome = economy.equilibrium(change, &Pricing::default()).unwrap();
+            assert!(
+                outcome
+                    .verdicts
+                    .iter()
+                    .all(|v| v.converged && v.evaluations > 3)
+            );
+            // What a search leaves at default tolerance, a finer one finds.
+            let exact = Pricing {
+                tolerance: 1e-13,
+                ..Pricing::default()
+            };
+            let exact = economy.equilibrium(change, &exact).unwrap();
+            for (a, b) in outcome.prices.iter().zip(&exact.prices) {
+                assert!((a - b).abs() < 1e-9 * b.abs().max(1.0), "{a} {b}");
+            }
+            for (a, b) in outcome.shares.iter().zip(&exact.shares) {
+                assert!((a - b).abs() < 1e-9, "{a} {b}");
+            }
+            outcome.prices
+        };
         [
             results.estimates.iter().map(|e| e.value).collect(),
-            held.delta,
-            held.gradient,
-            outcome.prices,
+            held.delta.clone(),
+            held.gradient.clone(),
+            [prices(&raised), prices(&taxed)].concat(),
         ]
     })
 }

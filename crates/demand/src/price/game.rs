@@ -11,6 +11,9 @@ use crate::supply::{Cells, Ownership};
 /// Largest relative change of a price from which single precision, good to seven digits, has no more to say.
 const NEAR: f64 = 1e-5;
 
+/// Largest change of a price, in tolerances, after which the next may be the last.
+const NEARLY: f64 = 30.0;
+
 /// A market whose prices are to be found.
 pub(crate) struct Game<'a> {
     pub market: &'a PricedMarket<'a>,
@@ -36,6 +39,8 @@ pub(crate) struct Game<'a> {
     kept: Option<Kept<'a, f64>>,
     rough: Option<Kept<'a, f32>>,
     scratch: Vec<[Half; 3]>,
+    /// Whether prices are too far from the fixed point for anyone to ask for shares.
+    far: bool,
     /// Margins and sums over agents of the last evaluation.
     margins: Vec<f64>,
     sums: Sums,
@@ -86,20 +91,21 @@ impl<'a> Game<'a> {
             terms.present.clone()
         };
         let places = Places::new(market, ownership, &present);
+        let phi: Vec<f64> = (0..n)
+            .map(|j| 1.0 / (1.0 + wedge(&terms.ad_valorem, j)))
+            .collect();
         let finite = |bounds: &[f64]| bounds.iter().any(|b| b.is_finite());
         let mut game = Self {
             cells: Cells::new(&market.view, ownership),
             costs: (0..n).map(cost).collect(),
-            phi: (0..n)
-                .map(|j| 1.0 / (1.0 + wedge(&terms.ad_valorem, j)))
-                .collect(),
             ad_valorem: (0..n).map(|j| 1.0 + wedge(&terms.ad_valorem, j)).collect(),
             bounded: finite(&terms.floor)
                 || finite(&terms.ceiling)
                 || terms.notch.iter().any(Option::is_some),
             lower: terms.floor.clone(),
             upper: terms.ceiling.clone(),
-            kept: (!market.view.nested()).then(|| Kept::new(market, &places)),
+            kept: (!market.view.nested()).then(|| Kept::new(market, &places, &phi)),
+            phi,
             places,
             rough: None,
             present,
@@ -112,6 +118,7 @@ impl<'a> Game<'a> {
             } else {
                 Vec::new()
             },
+            far: false,
             margins: Vec::with_capacity(n),
             sums: Sums::default(),
             last: Last::default(),
@@ -162,7 +169,7 @@ impl<'a> Game<'a> {
         })
     }
 
-    /// Margins at prices and the sums over agents there.
+    /// Margins at prices and the sums over agents there; far from the fixed point without shares, which are then part of `cross`.
     fn evaluate(&mut self, prices: &[f64]) {
         self.evaluations += 1;
         let mut margins = std::mem::take(&mut self.margins);
@@ -171,11 +178,11 @@ impl<'a> Game<'a> {
         self.margins = margins;
         let (places, margins) = (&self.places, &self.margins);
         if let Some(rough) = &mut self.rough {
-            rough.sums(places, prices, margins, &mut self.sums);
+            rough.sums(places, prices, margins, !self.far, &mut self.sums);
             return;
         }
         if let Some(kept) = &mut self.kept {
-            kept.sums(places, prices, margins, &mut self.sums);
+            kept.sums(places, prices, margins, !self.far, &mut self.sums);
             return;
         }
         self.scratch.fill([HALF; 3]);
@@ -242,14 +249,17 @@ impl<'a> Game<'a> {
         self.last.next.extend_from_slice(next);
         self.last.gap.clear();
         self.last.gap.extend_from_slice(gap);
-        self.last.shares.clone_from(&self.sums.shares);
+        self.last.shares.clear();
+        if !self.far {
+            self.last.shares.extend_from_slice(&self.sums.shares);
+        }
     }
 
     /// Market shares at prices.
     pub fn shares(&mut self, prices: &[f64]) -> Vec<f64> {
-        if !self.was_last(prices) {
-            let n = prices.len();
-            self.step(prices, &mut vec![0.0; n], &mut vec![0.0; n]);
+        if !self.was_last(prices) || self.last.shares.is_empty() {
+            self.evaluate(prices);
+            return self.sums.shares.clone();
         }
         self.last.shares.clone()
     }
@@ -290,7 +300,9 @@ impl<'a> Game<'a> {
         if let Some(kept) = &mut self.kept {
             kept.tolerate(options.tolerance);
         }
+        self.far = true;
         let converged = self.search(prices, options, who);
+        self.far = false;
         if self.rough.take().is_some() {
             self.last = Last::default();
         }
@@ -334,6 +346,7 @@ impl<'a> Game<'a> {
             } else {
                 since += 1;
             }
+            self.far = worst > NEARLY * options.tolerance;
             let refine = self.rough.is_some() && !(worst > NEAR && since < 3);
             if refine {
                 self.rough = None;
@@ -356,6 +369,7 @@ impl<'a> Game<'a> {
                 }
                 memory.reset();
                 since = 0;
+                self.far = false;
                 if who.is_none() && self.newton(prices, options) {
                     return true;
                 }

@@ -97,7 +97,7 @@ pub(super) struct Kept<'a, T: Number> {
     scales: Vec<f64>,
     polynomials: Lanes<T>,
     gains: Vec<T>,
-    /// What a maker has of a consumer price, by row; empty where shares are asked for.
+    /// What a maker has of a consumer price, by row; empty where that differs within one.
     phi: Vec<T>,
     /// What polynomials may leave out, as a share of an exponential.
     left_out: f64,
@@ -106,21 +106,17 @@ pub(super) struct Kept<'a, T: Number> {
 }
 
 impl<'a> Kept<'a, f64> {
-    pub fn new(market: &'a PricedMarket<'a>, places: &Places) -> Self {
-        Self::with(market, places, Tiles::Of)
+    /// `phi` is what makers have of each product's price.
+    pub fn new(market: &'a PricedMarket<'a>, places: &Places, phi: &[f64]) -> Self {
+        Self::with(market, places, phi, Tiles::Of)
     }
 }
 
 impl<'a> Kept<'a, f32> {
-    /// For markets with slopes that neither products nor prices change: what is saved is then most. `phi` is what makers keep of each
-    /// product's price; where that is the same for all of a maker's, sums leave shares out and have their part in `cross`.
+    /// For markets with slopes that neither products nor prices change: what is saved is then most.
     pub fn rough(market: &'a PricedMarket<'a>, places: &Places, phi: &[f64]) -> Option<Self> {
-        if !(market.is_linear() && market.slopes.common) {
-            return None;
-        }
-        let mut rough = Self::with(market, places, converted);
-        rough.phi = places.of_rows(phi).unwrap_or_default();
-        Some(rough)
+        (market.is_linear() && market.slopes.common)
+            .then(|| Self::with(market, places, phi, converted))
     }
 }
 
@@ -128,6 +124,7 @@ impl<'a, T: Number> Kept<'a, T> {
     fn with(
         market: &'a PricedMarket<'a>,
         places: &Places,
+        phi: &[f64],
         tiles_of: impl Fn(&'a [Lane]) -> Tiles<'a, T>,
     ) -> Self {
         let (n, tiles) = (market.view.products(), market.view.tiles());
@@ -151,7 +148,7 @@ impl<'a, T: Number> Kept<'a, T> {
             scales: vec![0.0; count.next_multiple_of(LANES)],
             polynomials: Lanes::unwritten(count),
             gains: vec![zero; count],
-            phi: Vec::new(),
+            phi: places.of_rows(phi).unwrap_or_default(),
             left_out: T::ROUNDING,
             scratch: Lanes::unwritten((2 + places.rows.len()) * GROUP + 3 * count),
             out: vec![[zero; 3]; count],
@@ -163,8 +160,16 @@ impl<'a, T: Number> Kept<'a, T> {
         self.left_out = (1e-4 * tolerance).max(T::ROUNDING);
     }
 
-    /// The sums of one pass over the agents at prices.
-    pub fn sums(&mut self, places: &Places, prices: &[f64], margins: &[f64], sums: &mut Sums) {
+    /// The sums of one pass over the agents at prices. Without shares, where a maker has the same of every price, these are zero and have
+    /// their part in `cross`.
+    pub fn sums(
+        &mut self,
+        places: &Places,
+        prices: &[f64],
+        margins: &[f64],
+        shares: bool,
+        sums: &mut Sums,
+    ) {
         let change = self.change(places, prices);
         let weights = places.product.iter().zip(&places.weight);
         for (gain, (j, weight)) in self.gains.iter_mut().zip(weights) {
@@ -179,7 +184,7 @@ impl<'a, T: Number> Kept<'a, T> {
             e: &mut self.e,
             outside: &mut self.outside,
             scratch: &mut self.scratch,
-            phi: &self.phi,
+            phi: if shares { &[] } else { &self.phi },
             out: &mut self.out,
         };
         let level = self.market.view.level;

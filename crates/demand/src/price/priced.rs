@@ -160,10 +160,14 @@ impl<'a> PricedMarket<'a> {
         let (view, n) = (&self.view, prices.len());
         let Some(curve) = &self.curve else {
             let moved = |j: usize| prices[j] - view.prices[j];
+            let mut x2 = Vec::with_capacity(n * view.k2);
+            for j in 0..n {
+                let row = j * view.k2..(j + 1) * view.k2;
+                let columns = view.x2[row.clone()].iter().zip(&view.x2_price[row]);
+                x2.extend(columns.map(|(x, slope)| x + slope * moved(j)));
+            }
             return Utility {
-                x2: (0..n * view.k2)
-                    .map(|i| view.x2[i] + view.x2_price[i] * moved(i / view.k2))
-                    .collect(),
+                x2,
                 delta: (0..n)
                     .map(|j| self.delta[j] + self.mean_slopes[j] * moved(j))
                     .collect(),

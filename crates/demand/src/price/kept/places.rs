@@ -85,11 +85,11 @@ impl Places {
     }
 
     /// One number for each row; none where products of a row differ.
-    pub(super) fn of_rows(&self, values: &[f64]) -> Option<Vec<f32>> {
+    pub(super) fn of_rows<T: Number>(&self, values: &[f64]) -> Option<Vec<T>> {
         let of_row = |places: &Range<usize>| {
             let mut of_places = self.product[places.clone()].iter().map(|j| values[*j]);
             let first = of_places.next().unwrap_or_default();
-            of_places.all(|x| x == first).then_some(first as f32)
+            of_places.all(|x| x == first).then_some(T::from(first))
         };
         self.rows.iter().map(of_row).collect()
     }
