@@ -297,6 +297,8 @@ pub(crate) trait Number: pulp::bytemuck::Pod {
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
     /// Exponential of moderate numbers, to about one unit in the last place.
     fn exp<S: Simd, const FMA: bool>(simd: S, x: Self::Vector<S>) -> Self::Vector<S>;
+    /// The same to a relative 2e-13, in two operations less.
+    fn exp_brisk<S: Simd, const FMA: bool>(simd: S, x: Self::Vector<S>) -> Self::Vector<S>;
     /// `exp(x - top)` for `x` no higher than `top`; what is not moderate any more is nothing.
     fn exp_below<S: Simd, const FMA: bool>(
         simd: S,
@@ -315,7 +317,7 @@ pub(crate) const MOST_VECTORS: usize = LANES / 4;
 
 macro_rules! number {
     ($t:ty, $vector:ident, $lanes:ident, $moderate:expr, $split:ident, $split_mut:ident, $splat:ident,
-     $add:ident, $sub:ident, $mul:ident, $div:ident, $fused:ident, $sum:ident, $less:ident, $select:ident, $exp:ident) => {
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $fused:ident, $sum:ident, $less:ident, $select:ident, $exp:ident, $brisk:ident) => {
         #[allow(clippy::cast_lossless)]
         impl Number for $t {
             type Vector<S: Simd> = S::$vector;
@@ -383,6 +385,10 @@ macro_rules! number {
                 $exp::<S, FMA>(simd, x)
             }
             #[inline(always)]
+            fn exp_brisk<S: Simd, const FMA: bool>(simd: S, x: S::$vector) -> S::$vector {
+                $brisk::<S, FMA>(simd, x)
+            }
+            #[inline(always)]
             fn exp_below<S: Simd, const FMA: bool>(
                 simd: S,
                 x: S::$vector,
@@ -418,7 +424,8 @@ number!(
     reduce_sum_f64s,
     less_than_f64s,
     select_f64s,
-    exp_double
+    exp_double,
+    exp_double_brisk
 );
 number!(
     f32,
@@ -436,6 +443,7 @@ number!(
     reduce_sum_f32s,
     less_than_f32s,
     select_f32s,
+    exp_single,
     exp_single
 );
 
@@ -541,6 +549,18 @@ const MINIMAX: [f64; 9] = [
     0.49999999999998324,
 ];
 
+/// From the ninth power down to the square, to a relative 3.3e-14.
+const MINIMAX_BRISK: [f64; 8] = [
+    2.763265721085799e-06,
+    2.4884478239156417e-05,
+    0.00019841192877426275,
+    0.0013888804202858657,
+    0.008333333363252954,
+    0.041666666995893505,
+    0.16666666666633986,
+    0.49999999999640404,
+];
+
 /// As [`exp`], without its bounds.
 #[inline(always)]
 fn exp_double<S: Simd, const FMA: bool>(simd: S, x: S::f64s) -> S::f64s {
@@ -550,8 +570,32 @@ fn exp_double<S: Simd, const FMA: bool>(simd: S, x: S::f64s) -> S::f64s {
     let n = simd.sub_f64s(shifted, number(SHIFT));
     let r = fused(n, number(-LN2_HIGH), x);
     let r = fused(n, number(-LN2_LOW), r);
-    let mut p = number(MINIMAX[0]);
-    for c in &MINIMAX[1..] {
+    scaled_polynomial::<S, FMA>(simd, &MINIMAX, n, r)
+}
+
+/// As [`exp_double`], with a shorter polynomial and `ln 2` in one part, whose error of 2.3e-17 is taken `x / ln 2` times.
+#[inline(always)]
+fn exp_double_brisk<S: Simd, const FMA: bool>(simd: S, x: S::f64s) -> S::f64s {
+    let number = |c: f64| simd.splat_f64s(c);
+    let fused = |a, b, c| f64::fused::<S, FMA>(simd, a, b, c);
+    let shifted = fused(x, number(std::f64::consts::LOG2_E), number(SHIFT));
+    let n = simd.sub_f64s(shifted, number(SHIFT));
+    let r = fused(n, number(-std::f64::consts::LN_2), x);
+    scaled_polynomial::<S, FMA>(simd, &MINIMAX_BRISK, n, r)
+}
+
+/// `2^n (1 + r + ...)`, with coefficients from the highest power down to the square.
+#[inline(always)]
+fn scaled_polynomial<S: Simd, const FMA: bool>(
+    simd: S,
+    coefficients: &[f64],
+    n: S::f64s,
+    r: S::f64s,
+) -> S::f64s {
+    let number = |c: f64| simd.splat_f64s(c);
+    let fused = |a, b, c| f64::fused::<S, FMA>(simd, a, b, c);
+    let mut p = number(coefficients[0]);
+    for c in &coefficients[1..] {
         p = fused(p, r, number(*c));
     }
     p = fused(p, r, number(1.0));
@@ -773,7 +817,7 @@ mod tests {
     }
 
     /// Exponentials of a slice of numbers; below `top` where there is one.
-    struct VectorExp<'a, T>(&'a mut [[T; LANES]], Option<T>);
+    struct VectorExp<'a, T>(&'a mut [[T; LANES]], Option<T>, bool);
     impl<T: Number> VectorKernel for VectorExp<'_, T> {
         type Output = ();
         #[inline(always)]
@@ -781,6 +825,7 @@ mod tests {
             for x in T::split_mut::<S>(self.0.as_flattened_mut()) {
                 *x = match self.1 {
                     Some(top) => T::exp_below::<S, FMA>(simd, *x, T::splat(simd, top)),
+                    None if self.2 => T::exp_brisk::<S, FMA>(simd, *x),
                     None => T::exp::<S, FMA>(simd, *x),
                 };
             }
@@ -796,19 +841,21 @@ mod tests {
                     std::array::from_fn(|l| T::from(T::MODERATE * (at(l) - 1.0)))
                 })
                 .collect();
-            let mut values = points.clone();
-            level.run_vectors(VectorExp(&mut values, None));
-            for (x, y) in points.iter().flatten().zip(values.iter().flatten()) {
-                let (x, y) = (x.into_double(), y.into_double());
-                assert!(
-                    (y / x.exp() - 1.0).abs() < tolerance,
-                    "{level:?} exp({x}) = {y}"
-                );
+            for (brisk, tolerance) in [(false, tolerance), (true, tolerance.max(2e-13))] {
+                let mut values = points.clone();
+                level.run_vectors(VectorExp(&mut values, None, brisk));
+                for (x, y) in points.iter().flatten().zip(values.iter().flatten()) {
+                    let (x, y) = (x.into_double(), y.into_double());
+                    assert!(
+                        (y / x.exp() - 1.0).abs() < tolerance,
+                        "{level:?} exp({x}) = {y}"
+                    );
+                }
             }
             let mut ends = [[-2.0 * T::MODERATE, f64::NAN, 0.0, 1.0].map(T::from)].concat();
             ends.resize(LANES, T::from(0.0));
             let (ends, _) = ends.as_chunks_mut();
-            level.run_vectors(VectorExp(ends, Some(T::from(1.0))));
+            level.run_vectors(VectorExp(ends, Some(T::from(1.0)), false));
             let [low, not, middle, top] =
                 [ends[0][0], ends[0][1], ends[0][2], ends[0][3]].map(T::into_double);
             assert!(

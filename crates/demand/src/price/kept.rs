@@ -12,7 +12,7 @@ mod exponentials;
 mod places;
 mod sums;
 
-use exponentials::{Anew, Degree, Moved, Shifted};
+use exponentials::{Anew, Brisk, Degree, Moved, Shifted};
 use places::{Sloped, Tiles, converted, largest};
 use sums::Pass;
 
@@ -101,6 +101,8 @@ pub(super) struct Kept<'a, T: Number> {
     phi: Vec<T>,
     /// What polynomials may leave out, as a share of an exponential.
     left_out: f64,
+    /// Whether exponentials may be off by 2e-13.
+    brisk: bool,
     scratch: Lanes<T>,
     out: Vec<[T; 3]>,
 }
@@ -150,6 +152,7 @@ impl<'a, T: Number> Kept<'a, T> {
             gains: vec![zero; count],
             phi: places.of_rows(phi).unwrap_or_default(),
             left_out: T::ROUNDING,
+            brisk: false,
             scratch: Lanes::unwritten((2 + places.rows.len()) * GROUP + 3 * count),
             out: vec![[zero; 3]; count],
         }
@@ -158,6 +161,7 @@ impl<'a, T: Number> Kept<'a, T> {
     /// Lets polynomials leave out what a tolerance of relative prices does not notice.
     pub fn tolerate(&mut self, tolerance: f64) {
         self.left_out = (1e-4 * tolerance).max(T::ROUNDING);
+        self.brisk = 1e-3 * tolerance >= 0.999e-13;
     }
 
     /// The sums of one pass over the agents at prices. Without shares, where a maker has the same of every price, these are zero and have
@@ -191,7 +195,9 @@ impl<'a, T: Number> Kept<'a, T> {
         match change {
             Change::Anew(made) => {
                 let anew = Anew::new(self.market, &made, places, &self.tastes);
-                if anew.top.is_empty() {
+                if anew.top.is_empty() && self.brisk {
+                    pass.run(level, Brisk(anew));
+                } else if anew.top.is_empty() {
                     pass.run(level, anew);
                 } else {
                     pass.run(level, Shifted(anew));

@@ -193,6 +193,41 @@ impl<T: Number> Exponentials<T> for Anew<'_, T> {
     }
 }
 
+/// [`Anew`], no more exact than a tolerance of ten digits needs.
+pub(super) struct Brisk<'a, T: Number>(pub(super) Anew<'a, T>);
+
+impl<T: Number> Exponentials<T> for Brisk<'_, T> {
+    type Shared<'s, S: Simd>
+        = Agents<'s, T, S>
+    where
+        Self: 's;
+
+    #[inline(always)]
+    fn begin<S: Simd, const FMA: bool>(
+        &self,
+        simd: S,
+        tile: usize,
+        outside: &mut [T::Vector<S>],
+    ) -> Agents<'_, T, S> {
+        self.0.begin::<S, FMA>(simd, tile, outside)
+    }
+
+    #[inline(always)]
+    fn next<'s, S: Simd, const FMA: bool>(
+        &'s self,
+        simd: S,
+        _: usize,
+        place: usize,
+        agents: &Agents<'s, T, S>,
+        e: &mut [T::Vector<S>],
+    ) {
+        let u = self.0.utility::<S, FMA>(simd, place, agents);
+        for (e, u) in e.iter_mut().zip(u) {
+            *e = T::exp_brisk::<S, FMA>(simd, u);
+        }
+    }
+}
+
 /// [`Anew`] below the highest utility of each agent.
 pub(super) struct Shifted<'a, T: Number>(pub(super) Anew<'a, T>);
 
