@@ -12,7 +12,7 @@ mod exponentials;
 mod places;
 mod sums;
 
-use exponentials::{Anew, Brisk, Degree, Moved, Shifted};
+use exponentials::{Anew, Calm, Degree, Moved, Shifted};
 use places::{Sloped, Tiles, converted, largest};
 use sums::Pass;
 
@@ -196,9 +196,9 @@ impl<'a, T: Number> Kept<'a, T> {
             Change::Anew(made) => {
                 let anew = Anew::new(self.market, &made, places, &self.tastes);
                 if anew.top.is_empty() && self.brisk {
-                    pass.run(level, Brisk(anew));
+                    pass.run(level, Calm::<T, true>(anew));
                 } else if anew.top.is_empty() {
-                    pass.run(level, anew);
+                    pass.run(level, Calm::<T, false>(anew));
                 } else {
                     pass.run(level, Shifted(anew));
                 }

@@ -160,7 +160,10 @@ impl<T: Number> VectorKernel for Tops<'_, T> {
     }
 }
 
-impl<T: Number> Exponentials<T> for Anew<'_, T> {
+/// [`Anew`] as it is; `BRISK` where no more than a tolerance of ten digits is needed.
+pub(super) struct Calm<'a, T: Number, const BRISK: bool>(pub(super) Anew<'a, T>);
+
+impl<T: Number, const BRISK: bool> Exponentials<T> for Calm<'_, T, BRISK> {
     type Shared<'s, S: Simd>
         = Agents<'s, T, S>
     where
@@ -174,42 +177,7 @@ impl<T: Number> Exponentials<T> for Anew<'_, T> {
         outside: &mut [T::Vector<S>],
     ) -> Agents<'_, T, S> {
         outside.fill(T::splat(simd, T::from(1.0)));
-        self.agents::<S, FMA>(simd, tile)
-    }
-
-    #[inline(always)]
-    fn next<'s, S: Simd, const FMA: bool>(
-        &'s self,
-        simd: S,
-        _: usize,
-        place: usize,
-        agents: &Agents<'s, T, S>,
-        e: &mut [T::Vector<S>],
-    ) {
-        let u = self.utility::<S, FMA>(simd, place, agents);
-        for (e, u) in e.iter_mut().zip(u) {
-            *e = T::exp::<S, FMA>(simd, u);
-        }
-    }
-}
-
-/// [`Anew`], no more exact than a tolerance of ten digits needs.
-pub(super) struct Brisk<'a, T: Number>(pub(super) Anew<'a, T>);
-
-impl<T: Number> Exponentials<T> for Brisk<'_, T> {
-    type Shared<'s, S: Simd>
-        = Agents<'s, T, S>
-    where
-        Self: 's;
-
-    #[inline(always)]
-    fn begin<S: Simd, const FMA: bool>(
-        &self,
-        simd: S,
-        tile: usize,
-        outside: &mut [T::Vector<S>],
-    ) -> Agents<'_, T, S> {
-        self.0.begin::<S, FMA>(simd, tile, outside)
+        self.0.agents::<S, FMA>(simd, tile)
     }
 
     #[inline(always)]
@@ -223,7 +191,11 @@ impl<T: Number> Exponentials<T> for Brisk<'_, T> {
     ) {
         let u = self.0.utility::<S, FMA>(simd, place, agents);
         for (e, u) in e.iter_mut().zip(u) {
-            *e = T::exp_brisk::<S, FMA>(simd, u);
+            *e = if BRISK {
+                T::exp_brisk::<S, FMA>(simd, u)
+            } else {
+                T::exp::<S, FMA>(simd, u)
+            };
         }
     }
 }
