@@ -16,11 +16,8 @@ pub(crate) struct Anderson {
     taken: usize,
     /// Whether the last point and its change are there to take the next difference from.
     follows: bool,
-    x: Vec<f64>,
-    f: Vec<f64>,
-    /// Differences of changes, and of points plus changes; a ring of `memory` rows.
-    df: Vec<f64>,
-    dg: Vec<f64>,
+    /// Rows of `n`: the last point, its change, then two rings of `memory` rows, differences of changes and of points plus changes.
+    rows: Vec<f64>,
     /// Their products `df_a . df_b`.
     normal: [[f64; MOST]; MOST],
 }
@@ -34,10 +31,7 @@ impl Anderson {
             n,
             taken: 0,
             follows: false,
-            x: vec![0.0; n],
-            f: vec![0.0; n],
-            df: vec![0.0; n * memory],
-            dg: vec![0.0; n * memory],
+            rows: vec![0.0; n * (2 + 2 * memory)],
             normal: [[0.0; MOST]; MOST],
         }
     }
@@ -56,29 +50,33 @@ impl Anderson {
     /// The next point from `x` and its change, into `out`.
     pub fn step(&mut self, x: &[f64], change: &[f64], out: &mut [f64]) {
         let n = self.n;
+        let (x, change, out) = (&x[..n], &change[..n], &mut out[..n]);
         for j in 0..n {
             out[j] = x[j] + change[j];
         }
         if self.memory == 0 {
             return;
         }
+        let (last_x, rest) = self.rows.split_at_mut(n);
+        let (last_change, rest) = rest.split_at_mut(n);
+        let (df, dg) = rest.split_at_mut(n * self.memory);
         let follows = std::mem::replace(&mut self.follows, true);
         let slot = self.taken % self.memory;
         if follows {
+            let (df, dg) = (&mut df[slot * n..][..n], &mut dg[slot * n..][..n]);
             for j in 0..n {
-                let d = change[j] - self.f[j];
-                self.df[slot * n + j] = d;
-                self.dg[slot * n + j] = x[j] - self.x[j] + d;
+                df[j] = change[j] - last_change[j];
+                dg[j] = x[j] - last_x[j] + df[j];
             }
             self.taken += 1;
         }
-        self.x.copy_from_slice(x);
-        self.f.copy_from_slice(change);
+        last_x.copy_from_slice(x);
+        last_change.copy_from_slice(change);
         let m = self.taken.min(self.memory);
         if m == 0 {
             return;
         }
-        let row = |a: usize| &self.df[a * n..(a + 1) * n];
+        let row = |a: usize| &df[a * n..(a + 1) * n];
         let mut weights = [0.0; MOST];
         for a in 0..m {
             if follows {
@@ -94,7 +92,7 @@ impl Anderson {
             return;
         }
         for (a, weight) in weights[..m].iter().enumerate() {
-            for (o, d) in out.iter_mut().zip(&self.dg[a * n..(a + 1) * n]) {
+            for (o, d) in out.iter_mut().zip(&dg[a * n..(a + 1) * n]) {
                 *o -= weight * d;
             }
         }

@@ -18,8 +18,11 @@ use crate::simd::{Gram, LANES, Lanes};
 #[derive(Debug, Clone)]
 pub struct Economy<'a> {
     pub(crate) problem: &'a Problem,
-    /// Parameters, every `beta` filled in.
-    pub parameters: Parameters,
+    parameters: Parameters,
+    /// What the parameters say, in the order of the formulas: every `beta`, `rho` by nest, sigma beside pi.
+    beta: Vec<f64>,
+    rho: Vec<f64>,
+    taste: Vec<f64>,
     /// Mean utilities at the prices of the problem.
     pub delta: Vec<f64>,
     /// Marginal costs by product; empty until given.
@@ -61,21 +64,12 @@ pub struct Outcome {
 impl<'a> Results<'a> {
     /// The estimated economy, with the costs that the supply side estimates or, without one, those which the observed prices imply.
     pub fn economy(&self) -> Economy<'a> {
-        let mut economy = Economy {
-            problem: self.problem,
-            parameters: self.parameters.clone(),
-            delta: self.delta.clone(),
-            costs: Vec::new(),
-        };
-        economy.costs = if self.tilde_costs.is_empty() {
-            economy.implied_costs(&Counterfactual::default())
-        } else {
-            match self.problem.cost_form {
-                CostForm::Linear => self.tilde_costs.clone(),
-                CostForm::Log => self.tilde_costs.iter().map(|c| c.exp()).collect(),
-            }
-        };
-        economy
+        Economy::estimated(
+            self.problem,
+            self.parameters.clone(),
+            self.delta.clone(),
+            &self.tilde_costs,
+        )
     }
 }
 
@@ -107,12 +101,48 @@ impl<'a> Economy<'a> {
                 format!("{} known values expected", problem.x1.cols),
             ));
         }
-        Ok(Self {
+        Ok(Self::known(problem, parameters, delta, costs))
+    }
+
+    /// An economy with costs that a supply side estimates, in its form, or without one those which the observed prices imply.
+    pub(crate) fn estimated(
+        problem: &'a Problem,
+        parameters: Parameters,
+        delta: Vec<f64>,
+        tilde_costs: &[f64],
+    ) -> Self {
+        let mut economy = Self::known(problem, parameters, delta, Vec::new());
+        economy.costs = if tilde_costs.is_empty() {
+            economy.implied_costs(&Counterfactual::default())
+        } else {
+            match problem.cost_form {
+                CostForm::Linear => tilde_costs.to_vec(),
+                CostForm::Log => tilde_costs.iter().map(|c| c.exp()).collect(),
+            }
+        };
+        economy
+    }
+
+    fn known(
+        problem: &'a Problem,
+        parameters: Parameters,
+        delta: Vec<f64>,
+        costs: Vec<f64>,
+    ) -> Self {
+        Self {
+            beta: parameters.beta.iter().map(|b| b.unwrap_or(0.0)).collect(),
+            rho: parameters.rho_by_nest(problem.rhos.len()),
+            taste: parameters.taste(problem.node_count),
             problem,
             parameters,
             delta,
             costs,
-        })
+        }
+    }
+
+    /// Parameters, every `beta` filled in.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// The problem.
@@ -120,19 +150,9 @@ impl<'a> Economy<'a> {
         self.problem
     }
 
-    fn rho(&self) -> Vec<f64> {
-        self.parameters.rho_by_nest(self.problem.rhos.len())
-    }
-
-    pub(crate) fn priced(&self, m: usize) -> PricedMarket<'a> {
+    pub(crate) fn priced(&self, m: usize) -> PricedMarket<'_> {
         let problem = self.problem;
-        let beta: Vec<f64> = self
-            .parameters
-            .beta
-            .iter()
-            .map(|b| b.unwrap_or(0.0))
-            .collect();
-        let curve: Option<ColumnsAt<'a>> = if problem.is_linear_in_price() {
+        let curve: Option<ColumnsAt<'_>> = if problem.is_linear_in_price() {
             None
         } else {
             Some(Box::new(move |prices: &[f64]| {
@@ -141,9 +161,9 @@ impl<'a> Economy<'a> {
         };
         PricedMarket::new(
             problem.view(m),
-            &self.parameters.taste(problem.node_count),
-            &self.rho(),
-            &beta,
+            &self.taste,
+            &self.rho,
+            &self.beta,
             &self.delta[problem.markets[m].rows.clone()],
             curve,
         )
@@ -169,9 +189,9 @@ impl<'a> Economy<'a> {
         }
     }
 
-    fn choices(&self, m: usize, prices: &[f64]) -> (PricedMarket<'a>, Choices, Lanes) {
+    fn choices(&self, m: usize, prices: &[f64]) -> (PricedMarket<'_>, Choices, Lanes) {
         let market = self.priced(m);
-        let (choices, alpha) = market.choices(prices, &self.rho(), &vec![true; prices.len()]);
+        let (choices, alpha) = market.choices(prices, &self.rho, &vec![true; prices.len()]);
         (market, choices, alpha)
     }
 
@@ -270,24 +290,15 @@ impl<'a> Economy<'a> {
         };
         let x1 = slopes(&problem.specification.linear)?;
         let x2 = slopes(&problem.specification.random)?;
-        let beta: Vec<f64> = self
-            .parameters
-            .beta
-            .iter()
-            .map(|b| b.unwrap_or(0.0))
-            .collect();
         Ok(self.by_market(|m| {
             let (market, choices, _) = self.choices(m, self.own_prices(m));
             let rows = problem.markets[m].rows.clone();
             let n = rows.len();
-            let tastes = crate::market::coefficients(
-                &market.view,
-                &self.parameters.taste(problem.node_count),
-            );
+            let tastes = crate::market::coefficients(&market.view, &self.taste);
             let k2 = market.view.k2;
             let alpha = Lanes::from_fn(choices.p.len(), |i| {
                 let (t, j) = (i / n, rows.start + i % n);
-                let mean: f64 = x1.iter().zip(&beta).map(|(x, b)| x[j] * b).sum();
+                let mean: f64 = x1.iter().zip(&self.beta).map(|(x, b)| x[j] * b).sum();
                 let mut lane = [mean; LANES];
                 for (k, x) in x2.iter().enumerate() {
                     crate::simd::add_scaled::<false>(&mut lane, &tastes[t * k2 + k], x[j]);
@@ -360,8 +371,8 @@ impl<'a> Economy<'a> {
             let n = market.view.products();
             let (mut u, _) = market.utilities(self.own_prices(m));
             let zero = vec![0.0; n];
-            let rho = self.rho();
-            let base = ShareMap::new(market.view, &u, &zero, &rho).choices(&zero);
+            let rho = &self.rho;
+            let base = ShareMap::new(market.view, &u, &zero, rho).choices(&zero);
             let total: f64 = base.shares.iter().sum();
             let mut out = Matrix::zeros(n, n);
             for j in 0..n {
@@ -371,7 +382,7 @@ impl<'a> Economy<'a> {
                     .step_by(n)
                     .for_each(|x| *x = [-1e6; LANES]);
                 let mut without = vec![0.0; n];
-                ShareMap::new(market.view, &u, &zero, &rho).shares(&zero, &mut without);
+                ShareMap::new(market.view, &u, &zero, rho).shares(&zero, &mut without);
                 u.iter_mut()
                     .skip(j)
                     .step_by(n)

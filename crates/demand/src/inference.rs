@@ -12,7 +12,6 @@ use crate::evaluate::{Request, evaluate};
 use crate::integrate::normal;
 use crate::linalg::{Matrix, cholesky_lower, dot, inverse_or_pseudo};
 use crate::parameters::Layout;
-use crate::problem::CostForm;
 
 /// A test statistic with its distribution under the null.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -154,21 +153,7 @@ impl<'a> Results<'a> {
             micro_covariance: false,
         };
         let at = evaluate(self.problem, &parameters, &self.delta, &request);
-        let mut economy = Economy {
-            problem: self.problem,
-            parameters,
-            delta: at.delta,
-            costs: Vec::new(),
-        };
-        economy.costs = if at.tilde_costs.is_empty() {
-            economy.implied_costs(&crate::Counterfactual::default())
-        } else {
-            match self.problem.cost_form {
-                CostForm::Linear => at.tilde_costs,
-                CostForm::Log => at.tilde_costs.iter().map(|c| c.exp()).collect(),
-            }
-        };
-        economy
+        Economy::estimated(self.problem, parameters, at.delta, &at.tilde_costs)
     }
 
     /// Standard errors of any function of the economy by the delta method, its derivatives by central differences.

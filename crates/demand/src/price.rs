@@ -14,6 +14,7 @@ mod game;
 mod kept;
 mod pass;
 mod priced;
+mod step;
 
 pub(crate) use game::Game;
 pub(crate) use priced::{ColumnsAt, PricedMarket};

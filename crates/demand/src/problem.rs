@@ -40,6 +40,8 @@ pub struct Problem {
     pub(crate) order: Vec<usize>,
     pub(crate) products: Vec<String>,
     pub(crate) firms: Vec<String>,
+    /// Makers as numbers: equal names have equal ones.
+    pub(crate) makers: Vec<u32>,
     /// Equal makers that each product's maker stands for.
     pub(crate) equals: Vec<f64>,
     pub(crate) shares: Vec<f64>,
@@ -230,6 +232,14 @@ impl Problem {
             || product_names.clone(),
             |f| order.iter().map(|i| f[*i].clone()).collect(),
         );
+        let mut codes = BTreeMap::new();
+        let makers: Vec<u32> = firms
+            .iter()
+            .map(|f| {
+                let next = codes.len() as u32;
+                *codes.entry(f.as_str()).or_insert(next)
+            })
+            .collect();
         let equals = products
             .numbers(&names.equals)
             .map_or_else(|| vec![1.0; rows], |v| reordered(v, &order));
@@ -260,15 +270,7 @@ impl Problem {
                 local_nests(&nests[range.clone()], &rhos)
             });
             let ownership = if ownership_columns.is_empty() {
-                let mut codes = BTreeMap::new();
-                let local: Vec<u32> = firms[range.clone()]
-                    .iter()
-                    .map(|f| {
-                        let next = codes.len() as u32;
-                        *codes.entry(f.as_str()).or_insert(next)
-                    })
-                    .collect();
-                Ownership::from_firms(&local, &equals[range.clone()])
+                Ownership::from_firms(&makers[range.clone()], &equals[range.clone()])
             } else {
                 let n = range.len();
                 if ownership_columns.len() < n {
@@ -388,6 +390,7 @@ impl Problem {
             order,
             products: product_names,
             firms,
+            makers,
             equals,
             shares,
             prices,

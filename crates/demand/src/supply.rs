@@ -20,7 +20,7 @@ pub(crate) struct Ownership {
     start: Vec<usize>,
     member: Vec<u32>,
     share: Vec<f64>,
-    /// Products whose conditions hang together.
+    /// Products whose conditions hang together; those of each row where there are none.
     blocks: Vec<Vec<u32>>,
 }
 
@@ -31,26 +31,28 @@ impl Ownership {
         makers.sort_unstable();
         makers.dedup();
         let row = |f: &u32| makers.partition_point(|m| m < f) as u32;
-        let mut ownership = Self {
-            row: firms.iter().map(row).collect(),
-            start: Vec::with_capacity(makers.len() + 1),
-            member: Vec::with_capacity(firms.len()),
-            share: Vec::with_capacity(firms.len()),
-            blocks: Vec::with_capacity(makers.len()),
-        };
-        ownership.start.push(0);
-        for row in 0..makers.len() as u32 {
-            let of_row = |j: &u32| ownership.row[*j as usize] == row;
-            let all = 0..firms.len() as u32;
-            let mut block = Vec::with_capacity(all.clone().filter(of_row).count());
-            block.extend(all.filter(of_row));
-            ownership.member.extend(&block);
-            let share = |j: &u32| 1.0 / equals[*j as usize];
-            ownership.share.extend(block.iter().map(share));
-            ownership.start.push(ownership.member.len());
-            ownership.blocks.push(block);
+        let row: Vec<u32> = firms.iter().map(row).collect();
+        let mut start = vec![0; makers.len() + 1];
+        for row in &row {
+            start[*row as usize + 1] += 1;
         }
-        ownership
+        for r in 0..makers.len() {
+            start[r + 1] += start[r];
+        }
+        // The place of each row's next product.
+        let mut next = start.clone();
+        let mut member = vec![0; firms.len()];
+        for (j, row) in row.iter().enumerate() {
+            member[next[*row as usize]] = j as u32;
+            next[*row as usize] += 1;
+        }
+        Self {
+            share: member.iter().map(|j| 1.0 / equals[*j as usize]).collect(),
+            row,
+            start,
+            member,
+            blocks: Vec::new(),
+        }
     }
 
     /// From a full matrix, row-major.
@@ -100,8 +102,16 @@ impl Ownership {
     }
 
     /// Products whose prices one maker sets.
-    pub fn blocks(&self) -> &[Vec<u32>] {
-        &self.blocks
+    pub fn blocks(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+        let rows = self.blocks.is_empty();
+        let count = if rows { self.rows() } else { self.blocks.len() };
+        (0..count).map(move |b| {
+            if rows {
+                &self.member[self.start[b]..self.start[b + 1]]
+            } else {
+                &self.blocks[b]
+            }
+        })
     }
 }
 
@@ -295,10 +305,9 @@ impl Margins {
         let sums = weighted_sums(view, &sloped);
         let blocks = ownership
             .blocks()
-            .iter()
             .map(|block| {
                 let m = margin_matrix(view, choices, &sloped, &sums, lambda, ownership, block);
-                (block.clone(), Factor::new(block.len(), &m))
+                (block.to_vec(), Factor::new(block.len(), &m))
             })
             .collect();
         Self { blocks }

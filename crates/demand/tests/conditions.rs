@@ -151,7 +151,7 @@ fn equal_makers_are_as_many_makers() {
         let again = Problem::new(specification, &table, None).unwrap();
         let delta = economy.delta_at(&outcome.prices);
         let _ = problem;
-        Economy::new(&again, economy.parameters.clone(), delta, Vec::new())
+        Economy::new(&again, economy.parameters().clone(), delta, Vec::new())
             .unwrap()
             .implied_costs(&Counterfactual::default())
     };

@@ -1,5 +1,8 @@
 //! Prices in equilibrium under a change of the world, costs that prices imply, pass-through.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::{Counterfactual, Economy, Outcome};
 use crate::error::Error;
 use crate::linalg::{Factor, Matrix};
@@ -7,20 +10,39 @@ use crate::price::{Game, Pricing, Terms, Verdict};
 use crate::supply::{Margins, Ownership};
 
 impl Economy<'_> {
-    fn ownership(&self, m: usize, change: &Counterfactual) -> Ownership {
-        if change.firms.is_empty() {
-            return self.problem.markets[m].ownership.clone();
+    /// Makers under a change as numbers, those of the problem by the problem's own; empty where none changes.
+    fn makers(&self, change: &Counterfactual) -> Vec<u32> {
+        let problem = self.problem;
+        let mut others: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut makers = Vec::with_capacity(change.firms.len());
+        for (j, name) in change.firms.iter().enumerate() {
+            // Most makers stay what they were.
+            if *name == problem.firms[j] {
+                makers.push(problem.makers[j]);
+                continue;
+            }
+            let next = (problem.makers.len() + others.len()) as u32;
+            let known = || problem.firms.iter().position(|f| f == name);
+            makers.push(
+                *others
+                    .entry(name)
+                    .or_insert_with(|| known().map_or(next, |i| problem.makers[i])),
+            );
         }
-        let rows = self.problem.markets[m].rows.clone();
-        let mut codes = std::collections::BTreeMap::new();
-        let firms: Vec<u32> = change.firms[rows.clone()]
-            .iter()
-            .map(|f| {
-                let next = codes.len() as u32;
-                *codes.entry(f.as_str()).or_insert(next)
-            })
-            .collect();
-        Ownership::from_firms(&firms, &self.problem.equals[rows])
+        makers
+    }
+
+    /// Who owns the products of a market, given [`Self::makers`].
+    fn ownership(&self, m: usize, makers: &[u32]) -> Cow<'_, Ownership> {
+        let market = &self.problem.markets[m];
+        if makers.is_empty() {
+            return Cow::Borrowed(&market.ownership);
+        }
+        let rows = market.rows.clone();
+        Cow::Owned(Ownership::from_firms(
+            &makers[rows.clone()],
+            &self.problem.equals[rows],
+        ))
     }
 
     fn terms(&self, m: usize, change: &Counterfactual) -> Terms {
@@ -37,9 +59,10 @@ impl Economy<'_> {
     /// Marginal costs that the problem's prices imply under makers and wedges:
     /// `c = (p - s)/(1 + v) - n`, `n` from `phi s + M n = 0`.
     pub fn implied_costs(&self, change: &Counterfactual) -> Vec<f64> {
+        let makers = self.makers(change);
         self.by_market(|m| {
             let (market, choices, alpha) = self.choices(m, self.own_prices(m));
-            let ownership = self.ownership(m, change);
+            let ownership = self.ownership(m, &makers);
             let margins = Margins::new(&market.view, &choices, &alpha, &market.lambda, &ownership);
             let terms = self.terms(m, change);
             let n = choices.shares.len();
@@ -146,9 +169,10 @@ impl Economy<'_> {
         } else {
             &change.costs
         };
+        let makers = self.makers(change);
         let solved = self.by_market(|m| {
             let market = self.priced(m);
-            let ownership = self.ownership(m, change);
+            let ownership = self.ownership(m, &makers);
             let terms = self.terms(m, change);
             let mut game = Game::new(&market, &ownership, self.part(costs, m), &terms);
             let mut prices = self.part(start, m).to_vec();
@@ -176,9 +200,10 @@ impl Economy<'_> {
         } else {
             &change.costs
         };
+        let makers = self.makers(change);
         Ok(self.by_market(|m| {
             let market = self.priced(m);
-            let ownership = self.ownership(m, change);
+            let ownership = self.ownership(m, &makers);
             Game::new(
                 &market,
                 &ownership,
@@ -200,9 +225,10 @@ impl Economy<'_> {
         } else {
             &change.costs
         };
+        let makers = self.makers(change);
         Ok(self.by_market(|m| {
             let (market, choices, alpha) = self.choices(m, self.own_prices(m));
-            let ownership = self.ownership(m, change);
+            let ownership = self.ownership(m, &makers);
             let n = choices.shares.len();
             let mut game = Game::new(
                 &market,

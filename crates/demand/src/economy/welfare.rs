@@ -53,7 +53,7 @@ impl Economy<'_> {
             } else {
                 self.part(present, m).to_vec()
             };
-            let (choices, alpha) = market.choices(prices, &self.rho(), &here);
+            let (choices, alpha) = market.choices(prices, &self.rho, &here);
             let mut total = 0.0;
             for t in 0..market.view.tiles() {
                 let mut value = ZERO;
@@ -80,20 +80,15 @@ impl Economy<'_> {
 
     /// Mean utilities less what prices contribute to them, plus what other prices would.
     pub fn delta_at(&self, prices: &[f64]) -> Vec<f64> {
-        let beta: Vec<f64> = self
-            .parameters
-            .beta
-            .iter()
-            .map(|b| b.unwrap_or(0.0))
-            .collect();
+        let beta = &self.beta;
         self.by_market(|m| {
             let rows = self.problem.markets[m].rows.clone();
             let [x1, _, _, _] = self.problem.columns_at(m, self.part(prices, m));
             let k1 = beta.len();
             rows.enumerate()
                 .map(|(j, row)| {
-                    self.delta[row] + dot(&x1[j * k1..(j + 1) * k1], &beta)
-                        - dot(self.problem.x1.row(row), &beta)
+                    self.delta[row] + dot(&x1[j * k1..(j + 1) * k1], beta)
+                        - dot(self.problem.x1.row(row), beta)
                 })
                 .collect::<Vec<f64>>()
         })

@@ -2,6 +2,7 @@
 
 use super::kept::{Kept, Places};
 use super::pass::{Pass, Sums};
+use super::step::{Change, Regimes, Step};
 use super::{Notch, PricedMarket, Pricing, Terms, Verdict};
 use crate::accelerate::Anderson;
 use crate::linalg::{Factor, Matrix, spectral_radius, symmetric_eigenvalues};
@@ -47,30 +48,16 @@ pub(crate) struct Game<'a> {
     last: Last,
 }
 
-/// Cost, floor and ceiling of each product in consumer prices.
-#[derive(Default)]
-struct Regimes {
-    cost: Vec<f64>,
-    low: Vec<f64>,
-    high: Vec<f64>,
-}
-
-impl Regimes {
-    /// A price within its bounds.
-    #[inline]
-    fn within(&self, j: usize, price: f64) -> f64 {
-        price.clamp(self.low[j].min(self.high[j]), self.high[j])
-    }
-}
-
 /// The last step of the fixed point and the regimes it was taken under: conditions at prices just found need no evaluation more.
 #[derive(Default)]
 struct Last {
     prices: Vec<f64>,
     below: Vec<bool>,
+    /// Where the step leads, and the condition `F / slopes`.
     next: Vec<f64>,
     gap: Vec<f64>,
-    shares: Vec<f64>,
+    /// Whether the game's sums are those of the step, shares among them.
+    whole: bool,
 }
 
 impl<'a> Game<'a> {
@@ -159,19 +146,22 @@ impl<'a> Game<'a> {
         self.regimes = Regimes { cost, low, high };
     }
 
+    /// Margins at prices; of products that are not offered none.
     fn margins(&self, prices: &[f64]) -> impl Iterator<Item = f64> {
-        prices.iter().enumerate().map(|(j, price)| {
-            if self.present[j] {
-                self.phi[j] * (price - self.regimes.cost[j])
-            } else {
-                0.0
-            }
-        })
+        let terms = self.phi.iter().zip(&self.regimes.cost).zip(&self.present);
+        prices
+            .iter()
+            .zip(terms)
+            .map(|(price, ((phi, cost), present))| {
+                let margin = phi * (price - cost);
+                if *present { margin } else { 0.0 }
+            })
     }
 
     /// Margins at prices and the sums over agents there; far from the fixed point without shares, which are then part of `cross`.
     fn evaluate(&mut self, prices: &[f64]) {
         self.evaluations += 1;
+        self.last.whole = false;
         let mut margins = std::mem::take(&mut self.margins);
         margins.clear();
         margins.extend(self.margins(prices));
@@ -214,54 +204,40 @@ impl<'a> Game<'a> {
         self.last.prices == prices && self.last.below == self.below
     }
 
-    /// One step of the fixed point into `next`, with the condition `F / slopes` in `gap`.
-    fn step(&mut self, prices: &[f64], next: &mut [f64], gap: &mut [f64]) {
+    /// One step of the fixed point from prices, into [`Self::last`].
+    fn step(&mut self, prices: &[f64]) {
         if self.was_last(prices) {
-            next.copy_from_slice(&self.last.next);
-            gap.copy_from_slice(&self.last.gap);
             return;
         }
         self.evaluate(prices);
-        let (margins, sums) = (&self.margins, &self.sums);
-        for j in 0..prices.len() {
-            if !self.present[j] {
-                (next[j], gap[j]) = (prices[j], 0.0);
-                continue;
-            }
-            let cost = self.regimes.cost[j];
-            // Nobody left to react: the price is far too high, and halfway back to cost is a better guess than any.
-            let margin = if sums.slopes[j] == 0.0 {
-                0.5 * margins[j]
-            } else {
-                (sums.cross[j] - self.phi[j] * sums.shares[j]) / sums.slopes[j]
-            };
-            // A market that is all but taken at today's price gives an enormous markup: one step goes only so far.
-            let far = 2.0 * prices[j].abs().max(cost.abs()).max(1e-3);
-            let wanted =
-                (cost + margin * self.ad_valorem[j]).clamp(prices[j] - far, prices[j] + far);
-            next[j] = self.regimes.within(j, wanted);
-            gap[j] = margins[j] - margin;
-        }
-        self.last.prices.clear();
-        self.last.prices.extend_from_slice(prices);
-        self.last.below.clone_from(&self.below);
-        self.last.next.clear();
-        self.last.next.extend_from_slice(next);
-        self.last.gap.clear();
-        self.last.gap.extend_from_slice(gap);
-        self.last.shares.clear();
-        if !self.far {
-            self.last.shares.extend_from_slice(&self.sums.shares);
+        let last = &mut self.last;
+        last.prices.clear();
+        last.prices.extend_from_slice(prices);
+        last.below.clone_from(&self.below);
+        last.next.resize(prices.len(), 0.0);
+        last.gap.resize(prices.len(), 0.0);
+        last.whole = !self.far;
+        self.market.view.level.run(Step {
+            prices,
+            margins: &self.margins,
+            sums: &self.sums,
+            phi: &self.phi,
+            ad_valorem: &self.ad_valorem,
+            regimes: &self.regimes,
+            next: &mut last.next,
+            gap: &mut last.gap,
+        });
+        for (j, _) in self.present.iter().enumerate().filter(|(_, p)| !**p) {
+            (last.next[j], last.gap[j]) = (prices[j], 0.0);
         }
     }
 
     /// Market shares at prices.
     pub fn shares(&mut self, prices: &[f64]) -> Vec<f64> {
-        if !self.was_last(prices) || self.last.shares.is_empty() {
+        if !(self.was_last(prices) && self.last.whole) {
             self.evaluate(prices);
-            return self.sums.shares.clone();
         }
-        self.last.shares.clone()
+        self.sums.shares.clone()
     }
 
     /// `F`, the derivative of each maker's profit by its own price.
@@ -279,7 +255,6 @@ impl<'a> Game<'a> {
         let (margins, sums) = (&self.margins, &self.sums);
         self.ownership
             .blocks()
-            .iter()
             .map(|block| {
                 block
                     .iter()
@@ -313,15 +288,16 @@ impl<'a> Game<'a> {
     fn search(&mut self, prices: &mut [f64], options: &Pricing, who: Option<&[u32]>) -> bool {
         let n = prices.len();
         let mut memory = Anderson::new(n, options.memory);
-        let mut numbers = vec![0.0; 4 * n];
+        let mut numbers = vec![0.0; 3 * n];
         let (next, rest) = numbers.split_at_mut(n);
-        let (gap, rest) = rest.split_at_mut(n);
         let (accelerated, change) = rest.split_at_mut(n);
+        let level = self.market.view.level;
         let mut best = f64::INFINITY;
         let mut since = 0;
         let start = self.evaluations;
         while self.evaluations - start < options.max_evaluations {
-            self.step(prices, next, gap);
+            self.step(prices);
+            next.copy_from_slice(&self.last.next);
             if let Some(who) = who {
                 for j in 0..n {
                     if who.binary_search(&(j as u32)).is_err() {
@@ -329,17 +305,11 @@ impl<'a> Game<'a> {
                     }
                 }
             }
-            for j in 0..n {
-                change[j] = next[j] - prices[j];
-            }
-            let worst = change
-                .iter()
-                .zip(&*prices)
-                .map(|(c, p)| c.abs() / p.abs().max(1.0))
-                .fold(
-                    0.0,
-                    |a: f64, b| if b.is_nan() { f64::NAN } else { a.max(b) },
-                );
+            let worst = level.run(Change {
+                from: prices,
+                to: next,
+                by: change,
+            });
             if worst < 0.5 * best {
                 best = best.min(worst);
                 since = 0;
@@ -383,8 +353,7 @@ impl<'a> Game<'a> {
                 memory.begin_anew();
             }
             for j in 0..n {
-                let moves = who.is_none_or(|w| w.binary_search(&(j as u32)).is_ok());
-                prices[j] = if accelerated[j].is_finite() && moves {
+                prices[j] = if accelerated[j].is_finite() {
                     self.regimes.within(j, accelerated[j])
                 } else {
                     next[j]
@@ -397,9 +366,9 @@ impl<'a> Game<'a> {
     /// Newton on `F` over prices that are not on a bound, with steps halved until the condition improves.
     fn newton(&mut self, prices: &mut [f64], options: &Pricing) -> bool {
         let n = prices.len();
-        let (mut next, mut gap) = (vec![0.0; n], vec![0.0; n]);
         for _ in 0..50 {
-            self.step(prices, &mut next, &mut gap);
+            self.step(prices);
+            let (next, gap) = (&self.last.next, &self.last.gap);
             let free: Vec<usize> = (0..n)
                 .filter(|j| {
                     let (low, high) = (self.regimes.low[*j], self.regimes.high[*j]);
@@ -412,7 +381,7 @@ impl<'a> Game<'a> {
                     .map(|j| gap[*j].abs() / p[*j].abs().max(1.0))
                     .fold(0.0, f64::max)
             };
-            let now = worst(&gap, prices);
+            let now = worst(gap, prices);
             if now <= options.tolerance.max(1e-13) {
                 return true;
             }
@@ -436,8 +405,8 @@ impl<'a> Game<'a> {
                 for (a, j) in free.iter().enumerate() {
                     trial[*j] = self.regimes.within(*j, prices[*j] + scale * step[a]);
                 }
-                self.step(&trial, &mut next, &mut gap);
-                let reached = worst(&gap, &trial);
+                self.step(&trial);
+                let reached = worst(&self.last.gap, &trial);
                 if reached < now {
                     prices.copy_from_slice(&trial);
                     improved = true;
@@ -573,9 +542,9 @@ impl<'a> Game<'a> {
 
     /// Lets every maker look at other local optima, rivals' prices held; moves to the first that pays better. `false` when none does.
     fn better_response(&mut self, prices: &mut [f64], options: &Pricing) -> bool {
-        let blocks = self.ownership.blocks().to_vec();
+        let ownership = self.ownership;
         let now = self.profits(prices);
-        for (b, block) in blocks.iter().enumerate() {
+        for (b, block) in ownership.blocks().enumerate() {
             let held = self.below.clone();
             let mut starts: Vec<(Vec<f64>, Vec<bool>)> = Vec::new();
             // All prices of the maker low or high, then each product across its notch or on its other side.
@@ -626,8 +595,8 @@ impl<'a> Game<'a> {
     /// First- and second-order conditions at given prices.
     pub fn judge(&mut self, prices: &[f64], check: bool) -> Verdict {
         let n = prices.len();
-        let (mut next, mut gap) = (vec![0.0; n], vec![0.0; n]);
-        self.step(prices, &mut next, &mut gap);
+        self.step(prices);
+        let (next, gap) = (&self.last.next, &self.last.gap);
         let mut verdict = Verdict {
             spectral_radius: f64::NAN,
             ..Verdict::default()

@@ -12,16 +12,18 @@ mod exponentials;
 mod places;
 mod sums;
 
+use std::f64::consts::LOG2_E;
+
 use exponentials::{Anew, Calm, Degree, Moved, Shifted};
 use places::{Sloped, Tiles, converted, largest};
 use sums::Pass;
 
-pub(super) use places::Places;
+pub(super) use places::{Places, larger};
 
 use super::PricedMarket;
 use super::pass::Sums;
 use super::priced::Utility;
-use crate::simd::{LANES, Lane, Lanes, Number};
+use crate::simd::{BRISK, LANES, Lane, Lanes, Number};
 
 /// Moves between whole exponentials at most.
 const MOVES: usize = 16;
@@ -88,8 +90,9 @@ pub(super) struct Kept<'a, T: Number> {
     /// `exp(u_jr - shift_r)`, `[tile][place]`, and `exp(-shift_r)`, `[tile]`.
     e: Lanes<T>,
     outside: Lanes<T>,
-    /// Prices at which the exponentials stand; none before the first evaluation.
+    /// Prices at which the exponentials stand and those at which they stood before, by place; none before the first evaluation.
     at: Vec<f64>,
+    before: Vec<f64>,
     moves: usize,
     wandered: f64,
     /// Moves of prices, `exp(a d_j)` (room for whole tiles) and the polynomials, by place.
@@ -101,10 +104,9 @@ pub(super) struct Kept<'a, T: Number> {
     phi: Vec<T>,
     /// What polynomials may leave out, as a share of an exponential.
     left_out: f64,
-    /// Whether exponentials may be off by 2e-13.
+    /// Whether exponentials may be off by [`BRISK`].
     brisk: bool,
     scratch: Lanes<T>,
-    out: Vec<[T; 3]>,
 }
 
 impl<'a> Kept<'a, f64> {
@@ -143,7 +145,8 @@ impl<'a, T: Number> Kept<'a, T> {
             market,
             e: Lanes::unwritten(tiles * count),
             outside: Lanes::unwritten(tiles),
-            at: Vec::with_capacity(n),
+            at: Vec::with_capacity(count),
+            before: Vec::with_capacity(count),
             moves: 0,
             wandered: 0.0,
             moved: vec![0.0; count],
@@ -154,14 +157,13 @@ impl<'a, T: Number> Kept<'a, T> {
             left_out: T::ROUNDING,
             brisk: false,
             scratch: Lanes::unwritten((2 + places.rows.len()) * GROUP + 3 * count),
-            out: vec![[zero; 3]; count],
         }
     }
 
     /// Lets polynomials leave out what a tolerance of relative prices does not notice.
     pub fn tolerate(&mut self, tolerance: f64) {
         self.left_out = (1e-4 * tolerance).max(T::ROUNDING);
-        self.brisk = 1e-3 * tolerance >= 0.999e-13;
+        self.brisk = 1e-2 * tolerance >= 0.999 * BRISK;
     }
 
     /// The sums of one pass over the agents at prices. Without shares, where a maker has the same of every price, these are zero and have
@@ -174,6 +176,7 @@ impl<'a, T: Number> Kept<'a, T> {
         shares: bool,
         sums: &mut Sums,
     ) {
+        sums.of(prices.len());
         let change = self.change(places, prices);
         let weights = places.product.iter().zip(&places.weight);
         for (gain, (j, weight)) in self.gains.iter_mut().zip(weights) {
@@ -189,7 +192,7 @@ impl<'a, T: Number> Kept<'a, T> {
             outside: &mut self.outside,
             scratch: &mut self.scratch,
             phi: if shares { &[] } else { &self.phi },
-            out: &mut self.out,
+            out: sums,
         };
         let level = self.market.view.level;
         match change {
@@ -224,30 +227,26 @@ impl<'a, T: Number> Kept<'a, T> {
                 }
             }
         }
-        sums.clear(prices.len());
-        for (out, j) in self.out.iter().zip(&places.product) {
-            let [share, slope, cross] = out.map(T::into_double);
-            sums.shares[*j] = share;
-            sums.slopes[*j] = slope;
-            sums.cross[*j] = cross;
-        }
     }
 
     /// How the exponentials come from where they are to prices, taken as done.
     fn change(&mut self, places: &Places, prices: &[f64]) -> Change {
-        if !self.at.is_empty() && self.market.is_linear() && self.moves < MOVES {
-            for (d, j) in self.moved.iter_mut().zip(&places.product) {
-                *d = prices[*j] - self.at[*j];
+        std::mem::swap(&mut self.at, &mut self.before);
+        self.at.clear();
+        self.at.extend(places.product.iter().map(|j| prices[*j]));
+        if !self.before.is_empty() && self.market.is_linear() && self.moves < MOVES {
+            let both = self.at.iter().zip(&self.before);
+            for (d, (to, from)) in self.moved.iter_mut().zip(both) {
+                *d = to - from;
             }
             let longest = largest(&self.moved);
             let reach = places.radius * longest;
             let wandered = self.wandered + places.steepest * longest;
             if let Some(degree) = degree(reach, self.left_out)
-                && wandered <= WANDERED * T::MODERATE
+                && LOG2_E * wandered <= WANDERED * T::MODERATE
             {
                 self.lengthen(places, degree);
                 (self.moves, self.wandered) = (self.moves + 1, wandered);
-                self.at.copy_from_slice(prices);
                 return Change::Move(degree);
             }
         }
@@ -260,16 +259,14 @@ impl<'a, T: Number> Kept<'a, T> {
             };
         }
         (self.moves, self.wandered) = (0, 0.0);
-        self.at.clear();
-        self.at.extend_from_slice(prices);
         Change::Anew(made)
     }
 
     /// Makes the polynomials of a degree for the moves of prices.
     fn lengthen(&mut self, places: &Places, degree: usize) {
-        let moves = self.moved.iter().zip(&places.product);
-        for (scale, (d, j)) in self.scales.iter_mut().zip(moves) {
-            *scale = places.middle[*j] * d;
+        let moves = self.moved.iter().zip(&places.middle);
+        for (scale, (d, middle)) in self.scales.iter_mut().zip(moves) {
+            *scale = middle * d;
         }
         self.market.view.level.exp(&mut self.scales);
         let scaled = self.polynomials.iter_mut().zip(&self.scales);

@@ -17,10 +17,9 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Zeros for so many products.
-    pub(super) fn clear(&mut self, products: usize) {
+    /// Makes room for so many products; what is new is zero.
+    pub(super) fn of(&mut self, products: usize) {
         for values in [&mut self.shares, &mut self.slopes, &mut self.cross] {
-            values.clear();
             values.resize(products, 0.0);
         }
     }

@@ -8,7 +8,7 @@ use crate::supply::{mean_slopes, price_slopes};
 pub(crate) struct PricedMarket<'a> {
     pub view: MarketView<'a>,
     /// Mean utilities and mean price slopes at the base prices.
-    delta: Vec<f64>,
+    delta: &'a [f64],
     mean_slopes: Vec<f64>,
     /// Random coefficients of the agents, `[tile][k2]`.
     pub(super) tastes: Lanes,
@@ -25,7 +25,7 @@ pub(crate) type ColumnsAt<'a> = Box<dyn Fn(&[f64]) -> [Vec<f64>; 4] + Sync + 'a>
 /// Utility that is not linear in the price: columns anew at every price.
 struct Curve<'a> {
     columns: ColumnsAt<'a>,
-    beta: Vec<f64>,
+    beta: &'a [f64],
     /// `delta` less what the price columns of `x1` contribute at the base.
     rest: Vec<f64>,
 }
@@ -115,8 +115,8 @@ impl<'a> PricedMarket<'a> {
         view: MarketView<'a>,
         taste: &[f64],
         rho: &[f64],
-        beta: &[f64],
-        delta: &[f64],
+        beta: &'a [f64],
+        delta: &'a [f64],
         curve: Option<ColumnsAt<'a>>,
     ) -> Self {
         let n = view.products();
@@ -130,12 +130,12 @@ impl<'a> PricedMarket<'a> {
                 .collect();
             Curve {
                 columns,
-                beta: beta.to_vec(),
+                beta,
                 rest,
             }
         });
         Self {
-            delta: delta.to_vec(),
+            delta,
             mean_slopes,
             tastes,
             slopes,
@@ -181,12 +181,12 @@ impl<'a> PricedMarket<'a> {
             x2_price: &x2_price,
             ..*view
         };
-        let mean = mean_slopes(&there, &curve.beta);
+        let mean = mean_slopes(&there, curve.beta);
         let slopes = Slopes::new(&there, &self.tastes, &mean);
         let row = |j: usize| &x1[j * view.k1..(j + 1) * view.k1];
         Utility {
             delta: (0..n)
-                .map(|j| curve.rest[j] + crate::linalg::dot(row(j), &curve.beta))
+                .map(|j| curve.rest[j] + crate::linalg::dot(row(j), curve.beta))
                 .collect(),
             slopes: Some(slopes),
             x2,

@@ -1,5 +1,7 @@
 //! Where the exponentials of a tile come from: utility itself, or those that stood at other prices.
 
+use std::f64::consts::LOG2_E;
+
 use pulp::Simd;
 
 use super::super::PricedMarket;
@@ -34,17 +36,17 @@ pub(super) trait Exponentials<T: Number> {
     );
 }
 
-/// Exponentials from utility itself.
+/// Exponentials from utility itself. It is in bits, utils over `ln 2`, so that they are powers of two.
 pub(super) struct Anew<'a, T: Number> {
     /// By place.
     pub(super) delta: Vec<T>,
-    /// Characteristics that differ between products, by place, and which they are; those of all products.
+    /// Characteristics that differ between products, by place, and which they are; of all products alike.
     x2: Vec<T>,
-    columns: Vec<usize>,
+    columns: &'a [usize],
     alike: Vec<(usize, T)>,
     pub(super) tastes: &'a [[T; LANES]],
     pub(super) k2: usize,
-    /// Highest utility by agent, at least that of the outside good, where some could overflow; else empty.
+    /// Highest utility by agent (in bits too), at least that of the outside good, where some could overflow; else empty.
     pub(super) top: Lanes<T>,
 }
 
@@ -52,30 +54,30 @@ impl<'a, T: Number> Anew<'a, T> {
     pub(super) fn new(
         market: &PricedMarket,
         made: &Utility,
-        places: &Places,
+        places: &'a Places,
         tastes: &'a [[T; LANES]],
     ) -> Self {
         let k2 = market.view.k2;
         let row = |j: usize| &made.x2[j * k2..(j + 1) * k2];
-        let first = places.product.first().map_or(&[][..], |j| row(*j));
-        let is_alike = |k: &usize| places.product.iter().all(|j| row(*j)[*k] == first[*k]);
-        let (alike, columns): (Vec<usize>, Vec<usize>) = (0..first.len()).partition(is_alike);
-        let mut x2 = Vec::with_capacity(columns.len() * places.product.len());
+        let bits = |utils: f64| T::from(utils * LOG2_E);
+        let mut x2 = Vec::with_capacity(places.columns.len() * places.product.len());
         for j in &places.product {
-            x2.extend(columns.iter().map(|k| T::from(row(*j)[*k])));
+            x2.extend(places.columns.iter().map(|k| bits(row(*j)[*k])));
         }
-        let delta = places.product.iter().map(|j| T::from(made.delta[*j]));
+        let first = places.product.first().map_or(&[][..], |j| row(*j));
+        let alike = places.alike.iter().filter(|k| **k < first.len());
+        let delta = places.product.iter().map(|j| bits(made.delta[*j]));
         let mut anew = Self {
             delta: delta.collect(),
             x2,
-            columns,
-            alike: alike.iter().map(|k| (*k, T::from(first[*k]))).collect(),
+            columns: &places.columns,
+            alike: alike.map(|k| (*k, bits(first[*k]))).collect(),
             tastes,
             k2,
             top: Lanes::unwritten(0),
         };
         // NaN is not calm either, and goes the way that keeps it.
-        if !(bound(made, &places.tastes) <= CALM * T::MODERATE) {
+        if !(bound(made, &places.tastes) * LOG2_E <= CALM * T::MODERATE) {
             let mut top = Lanes::unwritten(market.view.tiles());
             market.view.level.run_vectors(Tops(&anew, &mut top));
             anew.top = top;
@@ -113,7 +115,7 @@ impl<'a, T: Number> Anew<'a, T> {
         let width = self.columns.len();
         for (x, k) in self.x2[place * width..(place + 1) * width]
             .iter()
-            .zip(&self.columns)
+            .zip(self.columns)
         {
             let x = T::splat(simd, *x);
             for (u, taste) in u.iter_mut().zip(&tastes[k * v..(k + 1) * v]) {
@@ -192,9 +194,9 @@ impl<T: Number, const BRISK: bool> Exponentials<T> for Calm<'_, T, BRISK> {
         let u = self.0.utility::<S, FMA>(simd, place, agents);
         for (e, u) in e.iter_mut().zip(u) {
             *e = if BRISK {
-                T::exp_brisk::<S, FMA>(simd, u)
+                T::exp2_brisk::<S, FMA>(simd, u)
             } else {
-                T::exp::<S, FMA>(simd, u)
+                T::exp2::<S, FMA>(simd, u)
             };
         }
     }
@@ -219,7 +221,7 @@ impl<T: Number> Exponentials<T> for Shifted<'_, T> {
         let zero = T::splat(simd, T::from(0.0));
         let tops = T::split::<S>(&self.0.top[tile]);
         for (top, outside) in tops.iter().zip(outside) {
-            *outside = T::exp_below::<S, FMA>(simd, zero, *top);
+            *outside = T::exp2_below::<S, FMA>(simd, zero, *top);
         }
         (self.0.agents::<S, FMA>(simd, tile), tops)
     }
@@ -235,7 +237,7 @@ impl<T: Number> Exponentials<T> for Shifted<'_, T> {
     ) {
         let u = self.0.utility::<S, FMA>(simd, place, agents);
         for (e, (u, top)) in e.iter_mut().zip(u.iter().zip(*tops)) {
-            *e = T::exp_below::<S, FMA>(simd, *u, *top);
+            *e = T::exp2_below::<S, FMA>(simd, *u, *top);
         }
     }
 }
@@ -259,10 +261,10 @@ impl<T: Number> Moved<'_, T> {
         tile: usize,
         place: usize,
     ) -> [T::Vector<S>; MOST_VECTORS] {
-        let product = self.product[place];
-        let middle = T::splat(simd, T::from(self.middle[product]));
+        let middle = T::splat(simd, T::from(self.middle[place]));
         let mut b = [middle; MOST_VECTORS];
-        for (b, slope) in b.iter_mut().zip(self.slopes.of::<S>(tile, product)) {
+        let slopes = self.slopes.of::<S>(tile, self.product[place]);
+        for (b, slope) in b.iter_mut().zip(slopes) {
             *b = T::sub(simd, *slope, middle);
         }
         b

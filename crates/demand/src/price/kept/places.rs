@@ -12,13 +12,16 @@ use crate::supply::Ownership;
 pub(in crate::price) struct Places {
     /// Product at each place.
     pub(super) product: Vec<usize>,
-    /// Midway between the agents' slopes of each product, and how far any slope is from there.
+    /// Midway between the agents' slopes at each place, and how far any slope is from there.
     pub(super) middle: Vec<f64>,
     pub(super) radius: f64,
     /// The steepest slope of any agent.
     pub(super) steepest: f64,
     /// Largest magnitude of each random coefficient.
     pub(super) tastes: Vec<f64>,
+    /// Characteristics that differ between products, and those that do not whatever the prices.
+    pub(super) columns: Vec<usize>,
+    pub(super) alike: Vec<usize>,
     /// Places of the products whose condition a row enters.
     pub(super) rows: Vec<Range<usize>>,
     /// Whether a maker gains from its own products and from no other's.
@@ -52,11 +55,21 @@ impl Places {
             place[j] = Some(*next);
             *next += 1;
         }
-        let k2 = market.view.k2;
+        let view = &market.view;
+        let k2 = view.k2;
+        let at = |values: &[f64], j: usize, k: usize| values[j * k2 + k];
+        let is_alike = |k: &usize| {
+            let first = product.first().map_or(0.0, |j| at(view.x2, *j, *k));
+            let same = |j: &usize| at(view.x2, *j, *k) == first && at(view.x2_price, *j, *k) == 0.0;
+            market.is_linear() && product.iter().all(same)
+        };
+        let (alike, columns) = (0..k2).partition(is_alike);
         let mut places = Self {
-            product,
+            columns,
+            alike,
             steepest: radius + largest(&middle),
-            middle,
+            middle: product.iter().map(|j| middle[*j]).collect(),
+            product,
             radius,
             tastes: (0..k2).map(|k| largest_of(&market.tastes, k, k2)).collect(),
             own: true,
@@ -108,7 +121,7 @@ fn largest_of(tiles: &[Lane], k: usize, k2: usize) -> f64 {
 
 /// The larger of a number and the absolute value of another; NaN when one is.
 #[inline(always)]
-pub(super) fn larger(a: f64, x: f64) -> f64 {
+pub(in crate::price) fn larger(a: f64, x: f64) -> f64 {
     let x = x.abs();
     if x <= a || a.is_nan() { a } else { x }
 }

@@ -7,6 +7,7 @@ use pulp::Simd;
 use super::exponentials::Exponentials;
 use super::places::{Places, Sloped};
 use super::{BLOCK, GROUP};
+use crate::price::pass::Sums;
 use crate::simd::{LANES, Level, MOST_VECTORS, Number, VectorKernel, Vectors};
 
 /// Brings exponentials to new prices and takes all sums over agents.
@@ -23,7 +24,7 @@ pub(super) struct Pass<'a, T: Number> {
     pub(super) scratch: &'a mut [[T; LANES]],
     /// What a maker has of a consumer price, by row, where only `cross - phi shares` is asked for in place of the two; else empty.
     pub(super) phi: &'a [T],
-    pub(super) out: &'a mut [[T; 3]],
+    pub(super) out: &'a mut Sums,
 }
 
 impl<T: Number> Pass<'_, T> {
@@ -141,11 +142,12 @@ impl<T: Number, X: Exponentials<T>, const COMMON: bool, const ALL: usize> Vector
                 }
             }
         }
-        for (out, sums) in pass.out.iter_mut().zip(sums.chunks_exact(ALL + 1)) {
-            *out = [T::from(0.0); 3];
-            for (out, sum) in out[2 - ALL..].iter_mut().zip(sums) {
-                *out = T::sum(simd, *sum);
-            }
+        let out = pass.out;
+        for (j, sums) in pass.places.product.iter().zip(sums.chunks_exact(ALL + 1)) {
+            let sum = |q: usize| T::sum(simd, sums[q]).into_double();
+            out.shares[*j] = if ALL == 1 { 0.0 } else { sum(0) };
+            out.slopes[*j] = sum(ALL - 1);
+            out.cross[*j] = sum(ALL);
         }
     }
 }
