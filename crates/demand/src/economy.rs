@@ -23,6 +23,8 @@ pub struct Economy<'a> {
     beta: Vec<f64>,
     rho: Vec<f64>,
     taste: Vec<f64>,
+    /// Whether utilities are linear in the price.
+    linear: bool,
     /// Mean utilities at the prices of the problem.
     pub delta: Vec<f64>,
     /// Marginal costs by product; empty until given.
@@ -133,6 +135,7 @@ impl<'a> Economy<'a> {
             beta: parameters.beta.iter().map(|b| b.unwrap_or(0.0)).collect(),
             rho: parameters.rho_by_nest(problem.rhos.len()),
             taste: parameters.taste(problem.node_count),
+            linear: problem.is_linear_in_price(),
             problem,
             parameters,
             delta,
@@ -152,7 +155,7 @@ impl<'a> Economy<'a> {
 
     pub(crate) fn priced(&self, m: usize) -> PricedMarket<'_> {
         let problem = self.problem;
-        let curve: Option<ColumnsAt<'_>> = if problem.is_linear_in_price() {
+        let curve: Option<ColumnsAt<'_>> = if self.linear {
             None
         } else {
             Some(Box::new(move |prices: &[f64]| {

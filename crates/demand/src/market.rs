@@ -71,19 +71,16 @@ impl MarketView<'_> {
 
 /// Random coefficients of the agents, `[tile][k2]`: `taste` is `k2 x dims`, sigma beside pi.
 pub(crate) fn coefficients(view: &MarketView, taste: &[f64]) -> Lanes {
-    let mut out = Lanes::zeros(view.tiles() * view.k2);
-    for t in 0..view.tiles() {
-        for k in 0..view.k2 {
-            let c = &mut out[t * view.k2 + k];
-            for d in 0..view.dims {
-                let value = taste[k * view.dims + d];
-                if value != 0.0 {
-                    add_scaled::<false>(c, view.node(t, d), value);
-                }
+    Lanes::from_fn(view.tiles() * view.k2, |i| {
+        let (tile, k) = (i / view.k2, i % view.k2);
+        let mut c = ZERO;
+        for (d, value) in taste[k * view.dims..(k + 1) * view.dims].iter().enumerate() {
+            if *value != 0.0 {
+                add_scaled::<false>(&mut c, view.node(tile, d), *value);
             }
         }
-    }
-    out
+        c
+    })
 }
 
 /// `y_jr = sum_k x_jk c_kr` for an `products x k2` matrix `x`.

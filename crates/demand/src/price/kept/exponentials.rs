@@ -131,13 +131,11 @@ type Agents<'s, T, S> = ([<T as Number>::Vector<S>; MOST_VECTORS], Vectors<'s, T
 
 /// No utility is larger than this.
 fn bound(made: &Utility, tastes: &[f64]) -> f64 {
-    let mut x = vec![0.0; tastes.len()];
-    for row in made.x2.chunks_exact(tastes.len().max(1)) {
-        for (most, x) in x.iter_mut().zip(row) {
-            *most = larger(*most, *x);
-        }
-    }
-    largest(&made.delta) + x.iter().zip(tastes).map(|(x, c)| x * c).sum::<f64>()
+    let of_column = |(k, taste): (usize, &f64)| {
+        let x = made.x2.iter().skip(k).step_by(tastes.len());
+        taste * x.fold(0.0, |most, x| larger(most, *x))
+    };
+    largest(&made.delta) + tastes.iter().enumerate().map(of_column).sum::<f64>()
 }
 
 /// The highest utility of each agent.
