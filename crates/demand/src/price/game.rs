@@ -15,6 +15,10 @@ const NEAR: f64 = 1e-5;
 /// Largest change of a price, in tolerances, after which the next may be the last.
 const NEARLY: f64 = 30.0;
 
+/// Newton's attempts that end nowhere before a market counts as one without equilibrium: where the condition has no zero, all of them end at
+/// its smallest value.
+const ATTEMPTS: usize = 4;
+
 /// A market whose prices are to be found.
 pub(crate) struct Game<'a> {
     pub market: &'a PricedMarket<'a>,
@@ -294,6 +298,7 @@ impl<'a> Game<'a> {
         let level = self.market.view.level;
         let mut best = f64::INFINITY;
         let mut since = 0;
+        let mut attempts = 0;
         let start = self.evaluations;
         while self.evaluations - start < options.max_evaluations {
             self.step(prices);
@@ -313,6 +318,7 @@ impl<'a> Game<'a> {
             if worst < 0.5 * best {
                 best = best.min(worst);
                 since = 0;
+                attempts = 0;
             } else {
                 since += 1;
             }
@@ -343,7 +349,8 @@ impl<'a> Game<'a> {
                 if who.is_none() && self.newton(prices, options) {
                     return true;
                 }
-                if self.evaluations - start > options.max_evaluations / 2 {
+                attempts += 1;
+                if attempts == ATTEMPTS {
                     return false;
                 }
                 continue;
