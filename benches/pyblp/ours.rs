@@ -180,7 +180,7 @@ fn prices(
     let known = products.numbers("costs").map(<[f64]>::to_vec);
     let mut economy = Economy::new(&problem, parameters, delta, known.unwrap_or_default())?;
     if economy.costs.is_empty() {
-        economy.costs = economy.implied_costs(&Counterfactual::default());
+        economy.costs = economy.implied_costs(&Counterfactual::default())?;
     }
     // The same merger as over there: of the first two makers, of General Motors and Ford.
     let (joins, joined) = if case == "automobiles" {

@@ -56,7 +56,9 @@ fn automobiles(c: &mut Criterion) {
         let mut parameters = start();
         parameters.beta = vec![Some(0.0); 5];
         if let Ok(mut economy) = Economy::new(&problem, parameters, delta, Vec::new()) {
-            economy.costs = economy.implied_costs(&Counterfactual::default());
+            economy.costs = economy
+                .implied_costs(&Counterfactual::default())
+                .unwrap_or_default();
             let raised = Counterfactual {
                 costs: economy.costs.iter().map(|c| 1.02 * c).collect(),
                 ..Counterfactual::default()

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..Parameters::default()
     };
     let mut economy = Economy::new(&problem, parameters, delta, Vec::new())?;
-    economy.costs = economy.implied_costs(&Counterfactual::default());
+    economy.costs = economy.implied_costs(&Counterfactual::default())?;
 
     let merger = Counterfactual {
         firms: ["Ant", "Ant", "Cat"].map(str::to_owned).to_vec(),
@@ -48,17 +48,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             after.prices[j]
         );
     }
-    let surplus = |prices: &[f64]| economy.consumer_surplus(prices, &[])[0];
-    let before = surplus(problem.prices());
+    let before = economy.consumer_surplus(problem.prices(), &[])?[0];
     println!(
         "consumer surplus per head: {before:.4}, after {:.4}",
-        surplus(&after.prices)
+        economy.consumer_surplus(&after.prices, &[])?[0]
     );
-    let hhi = |shares: &[f64], firms: &[String]| economy.hhi(shares, firms)[0];
     println!(
         "HHI: {:.0}, after {:.0}; equilibrium: {}",
-        hhi(problem.shares(), &[]),
-        hhi(&after.shares, &merger.firms),
+        economy.hhi(problem.shares(), &[])?[0],
+        economy.hhi(&after.shares, &merger.firms)?[0],
         after.verdicts[0].is_equilibrium()
     );
     Ok(())

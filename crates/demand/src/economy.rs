@@ -5,7 +5,7 @@ mod welfare;
 
 use rayon::prelude::*;
 
-use crate::error::Error;
+use crate::error::{Defect, Error};
 use crate::estimate::Results;
 use crate::linalg::Matrix;
 use crate::market::{Choices, ShareMap};
@@ -115,7 +115,7 @@ impl<'a> Economy<'a> {
     ) -> Self {
         let mut economy = Self::known(problem, parameters, delta, Vec::new());
         economy.costs = if tilde_costs.is_empty() {
-            economy.implied_costs(&Counterfactual::default())
+            economy.costs_implied(&Counterfactual::default())
         } else {
             match problem.cost_form {
                 CostForm::Linear => tilde_costs.to_vec(),
@@ -202,10 +202,26 @@ impl<'a> Economy<'a> {
         &self.problem.prices[self.problem.markets[m].rows.clone()]
     }
 
+    /// What is wrong with vectors, by name and length, that should have a value for each product.
+    fn misfits<'v>(&self, vectors: impl IntoIterator<Item = (&'v str, usize)>) -> Vec<Defect> {
+        let n = self.problem.products();
+        let all = [("delta", self.delta.len())].into_iter().chain(vectors);
+        all.filter(|(_, length)| *length != n)
+            .map(|(what, length)| {
+                Defect::new(what, format!("has {length} values for {n} products"))
+            })
+            .collect()
+    }
+
     /// Shares at other prices.
-    pub fn shares_at(&self, prices: &[f64]) -> Vec<f64> {
-        self.by_market(|m| self.choices(m, self.part(prices, m)).1.shares)
-            .concat()
+    ///
+    /// # Errors
+    /// Prices of another number than the problem has products.
+    pub fn shares_at(&self, prices: &[f64]) -> Result<Vec<f64>, Error> {
+        Error::of(self.misfits([("prices", prices.len())]))?;
+        Ok(self
+            .by_market(|m| self.choices(m, self.part(prices, m)).1.shares)
+            .concat())
     }
 
     /// `ds_j/dp_k` of one market at prices, or by another characteristic where `slopes` gives its utility slopes.

@@ -42,6 +42,15 @@ impl Error {
     pub(crate) fn invalid(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Defect::new(place, message)])
     }
+
+    /// An error where there are defects.
+    pub(crate) fn of(defects: Vec<Defect>) -> Result<(), Self> {
+        if defects.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::Invalid(defects))
+        }
+    }
 }
 
 /// Something to know about a result: a market that did not converge, an ill-conditioned matrix.

@@ -53,7 +53,7 @@ impl Uncertain {
         let mut sorted: Vec<f64> = self
             .draws
             .iter()
-            .map(|d| d[value])
+            .filter_map(|d| d.get(value).copied())
             .filter(|x| x.is_finite())
             .collect();
         sorted.sort_by(f64::total_cmp);

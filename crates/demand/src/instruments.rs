@@ -197,8 +197,8 @@ impl Results<'_> {
         } else {
             fitted_prices(problem)?
         };
-        let delta = economy.delta_at(&prices);
-        let shares = economy.shares_at(&prices);
+        let delta = economy.delta_at(&prices)?;
+        let shares = economy.shares_at(&prices)?;
         let names = &problem.specification.names;
         let table = problem
             .table

@@ -478,18 +478,19 @@ impl Problem {
         self.x3.cols > 0
     }
 
-    /// Sorted values back into the order of the user's table.
+    /// Sorted values back into the order of the user's table; NaN where there is none.
     pub fn in_table_order(&self, sorted: &[f64]) -> Vec<f64> {
-        let mut out = vec![f64::NAN; sorted.len()];
+        let mut out = vec![f64::NAN; self.order.len()];
         for (value, row) in sorted.iter().zip(&self.order) {
             out[*row] = *value;
         }
         out
     }
 
-    /// Values in the order of the user's table, put into the order of results.
+    /// Values in the order of the user's table, put into the order of results; NaN where there is none.
     pub fn in_market_order(&self, table: &[f64]) -> Vec<f64> {
-        reordered(table, &self.order)
+        let value = |row: &usize| table.get(*row).copied().unwrap_or(f64::NAN);
+        self.order.iter().map(value).collect()
     }
 
     /// An expression over columns of the agents in every tile; zero in padding.

@@ -82,7 +82,7 @@ fn a_tax_on_one_of_two_products_of_a_maker() {
     };
     let outcome = solve(&economy, &change);
     let profit = |p: &[f64]| {
-        let s = economy.shares_at(p);
+        let s = economy.shares_at(p).unwrap();
         (0..2)
             .map(|j| (p[j] / (1.0 + v[j]) - [1.0, 1.2][j]) * s[j])
             .sum::<f64>()
@@ -149,11 +149,12 @@ fn equal_makers_are_as_many_makers() {
             .with("shares", outcome.shares.clone())
             .with("prices", outcome.prices.clone());
         let again = Problem::new(specification, &table, None).unwrap();
-        let delta = economy.delta_at(&outcome.prices);
+        let delta = economy.delta_at(&outcome.prices).unwrap();
         let _ = problem;
         Economy::new(&again, economy.parameters().clone(), delta, Vec::new())
             .unwrap()
             .implied_costs(&Counterfactual::default())
+            .unwrap()
     };
     let costs = table_costs(&one, &a, &together);
     assert!(
@@ -243,8 +244,10 @@ fn an_exit_is_a_market_without_the_product() {
         (exit.prices[0] - without.prices[0]).abs() < 1e-11
             && (exit.prices[2] - without.prices[1]).abs() < 1e-11
     );
-    let surplus = economy.consumer_surplus(&exit.prices, &[true, false, true])[0];
-    assert!((surplus - smaller.consumer_surplus(&without.prices, &[])[0]).abs() < 1e-12);
+    let surplus = economy
+        .consumer_surplus(&exit.prices, &[true, false, true])
+        .unwrap()[0];
+    assert!((surplus - smaller.consumer_surplus(&without.prices, &[]).unwrap()[0]).abs() < 1e-12);
 }
 
 proptest! {
@@ -269,5 +272,77 @@ proptest! {
             let expected = (1.0 + v) * c[j] + s + 1.0 / (b * (1.0 - of_maker[j]));
             prop_assert!((outcome.prices[j] / expected - 1.0).abs() < 1e-9);
         }
+    }
+}
+
+#[test]
+fn vectors_of_another_length_are_named() {
+    let (problem, parameters) = logit(&["f", "g", "g"], &[1.0; 3], -1.0);
+    let mut economy = Economy::new(&problem, parameters, vec![0.5; 3], vec![1.0; 3]).unwrap();
+    let none = Counterfactual::default();
+    let (short, long) = (vec![1.0; 2], vec![1.0; 4]);
+    let change = Counterfactual {
+        specific: short.clone(),
+        present: vec![true; 4],
+        ..none.clone()
+    };
+    let pricing = Pricing::default();
+    let told = |found: Result<Vec<f64>, Error>| found.unwrap_err().to_string();
+    let prices = |economy: &Economy, start: &[f64], change: &Counterfactual| {
+        let found = economy.equilibrium_from(start, change, &pricing);
+        told(found.map(|outcome| outcome.prices))
+    };
+    assert_eq!(
+        prices(&economy, &long, &change),
+        "specific: has 2 values for 3 products\npresent: has 4 values for 3 products\nstart: has 4 values for 3 products"
+    );
+    let of_prices = "prices: has 2 values for 3 products";
+    assert_eq!(told(economy.shares_at(&short)), of_prices);
+    assert_eq!(told(economy.delta_at(&short)), of_prices);
+    assert_eq!(
+        told(economy.consumer_surplus(&short, &[true])),
+        format!("{of_prices}\npresent: has 1 values for 3 products")
+    );
+    assert_eq!(
+        told(economy.hhi(&long, &["f".to_owned()])),
+        "shares: has 4 values for 3 products\nfirms: has 1 values for 3 products"
+    );
+    assert!(told(economy.implied_costs(&change)).starts_with("specific: has 2"));
+    economy.costs = short;
+    assert_eq!(
+        prices(&economy, &[1.0; 3], &none),
+        "costs: has 2 values for 3 products"
+    );
+    economy.delta = long;
+    assert_eq!(
+        told(economy.shares_at(&[1.0; 3])),
+        "delta: has 4 values for 3 products"
+    );
+}
+
+#[test]
+fn numbers_that_are_none_give_a_flagged_result() {
+    let (problem, parameters) = logit(&["f", "g"], &[1.0; 2], -1.0);
+    let economy = Economy::new(&problem, parameters, vec![0.5; 2], vec![1.0; 2]).unwrap();
+    let pricing = Pricing::default();
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let with_cost = Counterfactual {
+            costs: vec![bad, 1.0],
+            ..Counterfactual::default()
+        };
+        let outcome = economy.equilibrium(&with_cost, &pricing).unwrap();
+        assert!(!outcome.verdicts[0].is_equilibrium(), "a cost of {bad}");
+        // A ceiling that is no number does not bind; from a start that is none prices are found or not, but then it is said.
+        let with_ceiling = Counterfactual {
+            ceiling: vec![f64::NAN, f64::INFINITY],
+            ..Counterfactual::default()
+        };
+        let found = economy
+            .equilibrium_from(&[bad, 1.0], &with_ceiling, &pricing)
+            .unwrap();
+        assert!(
+            !found.verdicts[0].converged || found.prices.iter().all(|p| p.is_finite()),
+            "a start of {bad}: {found:?}"
+        );
     }
 }

@@ -163,12 +163,14 @@ fn check(name: &str) {
     );
     worst(
         "HHI",
-        &economy.hhi(
-            reference_columns("sim_products.csv")
-                .numbers("shares")
-                .unwrap(),
-            &[],
-        ),
+        &economy
+            .hhi(
+                reference_columns("sim_products.csv")
+                    .numbers("shares")
+                    .unwrap(),
+                &[],
+            )
+            .unwrap(),
         &e("hhi"),
         1e-9,
     );
@@ -191,7 +193,7 @@ fn check(name: &str) {
     if name != "curved" {
         worst(
             "surplus",
-            &economy.consumer_surplus(problem.prices(), &[]),
+            &economy.consumer_surplus(problem.prices(), &[]).unwrap(),
             &e("cs"),
             1e-10,
         );
@@ -219,7 +221,7 @@ fn check(name: &str) {
     if name != "curved" {
         worst(
             "merger surplus",
-            &economy.consumer_surplus(&outcome.prices, &[]),
+            &economy.consumer_surplus(&outcome.prices, &[]).unwrap(),
             &e("merger_cs"),
             1e-9,
         );
@@ -273,7 +275,7 @@ fn shares_at_the_end_of_the_search_are_those_taken_anew() {
         };
         let (delta, _) = problem.invert(&start, &Inversion::default()).unwrap();
         let mut economy = Economy::new(&problem, start, delta, Vec::new()).unwrap();
-        economy.costs = economy.implied_costs(&Counterfactual::default());
+        economy.costs = economy.implied_costs(&Counterfactual::default()).unwrap();
         let mut change = Counterfactual {
             costs: economy.costs.iter().map(|c| 1.1 * c).collect(),
             present: vec![true; problem.products()],
@@ -290,7 +292,12 @@ fn shares_at_the_end_of_the_search_are_those_taken_anew() {
         // Without the product: a price at which nobody buys it.
         let mut prices = near.prices.clone();
         prices[1] = 1e5;
-        worst(price, &near.shares, &economy.shares_at(&prices), 2e-15);
+        worst(
+            price,
+            &near.shares,
+            &economy.shares_at(&prices).unwrap(),
+            2e-15,
+        );
         let far: Vec<f64> = problem.prices().iter().map(|p| 6.0 * p).collect();
         let back = economy.equilibrium_from(&far, &change, &pricing).unwrap();
         worst(price, &back.shares, &near.shares, 1e-12);

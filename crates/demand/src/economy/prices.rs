@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Counterfactual, Economy, Outcome};
-use crate::error::Error;
+use crate::error::{Defect, Error};
 use crate::linalg::{Factor, Matrix};
 use crate::price::{Game, Pricing, Terms, Verdict};
 use crate::supply::{Margins, Ownership};
@@ -58,7 +58,16 @@ impl Economy<'_> {
 
     /// Marginal costs that the problem's prices imply under makers and wedges:
     /// `c = (p - s)/(1 + v) - n`, `n` from `phi s + M n = 0`.
-    pub fn implied_costs(&self, change: &Counterfactual) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// Vectors of another length than the problem has products, wedges that leave no producer price.
+    pub fn implied_costs(&self, change: &Counterfactual) -> Result<Vec<f64>, Error> {
+        Error::of(self.defects(change))?;
+        Ok(self.costs_implied(change))
+    }
+
+    /// [`Self::implied_costs`] under a change without defects.
+    pub(super) fn costs_implied(&self, change: &Counterfactual) -> Vec<f64> {
         let makers = self.makers(change);
         self.by_market(|m| {
             let (market, choices, alpha) = self.choices(m, self.own_prices(m));
@@ -82,10 +91,9 @@ impl Economy<'_> {
         .concat()
     }
 
-    fn check(&self, change: &Counterfactual) -> Result<(), Error> {
-        let n = self.problem.products();
-        let mut defects = Vec::new();
-        let lengths = [
+    /// What is wrong with a change.
+    fn defects(&self, change: &Counterfactual) -> Vec<Defect> {
+        let given = [
             ("firms", change.firms.len()),
             ("costs", change.costs.len()),
             ("ad_valorem", change.ad_valorem.len()),
@@ -95,23 +103,10 @@ impl Economy<'_> {
             ("notch", change.notch.len()),
             ("present", change.present.len()),
         ];
-        for (what, length) in lengths {
-            if length != 0 && length != n {
-                defects.push(crate::Defect::new(
-                    what,
-                    format!("has {length} values for {n} products"),
-                ));
-            }
-        }
-        if self.costs.is_empty() && change.costs.is_empty() {
-            defects.push(crate::Defect::new(
-                "costs",
-                "are not known; give them or estimate a supply side",
-            ));
-        }
+        let mut defects = self.misfits(given.into_iter().filter(|(_, length)| *length != 0));
         for (j, v) in change.ad_valorem.iter().enumerate() {
             if !(*v > -1.0 && v.is_finite()) {
-                defects.push(crate::Defect::new(
+                defects.push(Defect::new(
                     format!(
                         "ad_valorem, product {}",
                         self.problem.products.get(j).map_or("", String::as_str)
@@ -122,7 +117,7 @@ impl Economy<'_> {
         }
         for j in 0..change.floor.len().min(change.ceiling.len()) {
             if change.floor[j] > change.ceiling[j] {
-                defects.push(crate::Defect::new(
+                defects.push(Defect::new(
                     format!(
                         "floor, product {}",
                         self.problem.products.get(j).map_or("", String::as_str)
@@ -134,11 +129,32 @@ impl Economy<'_> {
                 ));
             }
         }
-        if defects.is_empty() {
-            Ok(())
+        defects
+    }
+
+    /// The costs under a change, and prices to begin at, if nothing is wrong with any of them.
+    fn costs_under<'v>(
+        &'v self,
+        change: &'v Counterfactual,
+        start: &[f64],
+    ) -> Result<&'v [f64], Error> {
+        let mut defects = self.defects(change);
+        let costs = if change.costs.is_empty() {
+            &self.costs
         } else {
-            Err(Error::Invalid(defects))
+            &change.costs
+        };
+        if costs.is_empty() && self.problem.products() > 0 {
+            defects.push(Defect::new(
+                "costs",
+                "are not known; give them or estimate a supply side",
+            ));
+        } else if change.costs.is_empty() {
+            defects.extend(self.misfits([("costs", costs.len())]));
         }
+        defects.extend(self.misfits([("start", start.len())]));
+        Error::of(defects)?;
+        Ok(costs)
     }
 
     /// Prices and shares in equilibrium under a change, from the problem's prices.
@@ -156,19 +172,14 @@ impl Economy<'_> {
     /// [`Self::equilibrium`] from other prices.
     ///
     /// # Errors
-    /// As [`Self::equilibrium`].
+    /// As [`Self::equilibrium`]; prices of another number than the problem has products.
     pub fn equilibrium_from(
         &self,
         start: &[f64],
         change: &Counterfactual,
         options: &Pricing,
     ) -> Result<Outcome, Error> {
-        self.check(change)?;
-        let costs = if change.costs.is_empty() {
-            &self.costs
-        } else {
-            &change.costs
-        };
+        let costs = self.costs_under(change, start)?;
         let makers = self.makers(change);
         let solved = self.by_market(|m| {
             let market = self.priced(m);
@@ -194,12 +205,7 @@ impl Economy<'_> {
     /// # Errors
     /// As [`Self::equilibrium`].
     pub fn verdicts(&self, change: &Counterfactual) -> Result<Vec<Verdict>, Error> {
-        self.check(change)?;
-        let costs = if change.costs.is_empty() {
-            &self.costs
-        } else {
-            &change.costs
-        };
+        let costs = self.costs_under(change, &self.problem.prices)?;
         let makers = self.makers(change);
         Ok(self.by_market(|m| {
             let market = self.priced(m);
@@ -219,12 +225,7 @@ impl Economy<'_> {
     /// # Errors
     /// As [`Self::equilibrium`].
     pub fn pass_through(&self, change: &Counterfactual) -> Result<Vec<Matrix>, Error> {
-        self.check(change)?;
-        let costs = if change.costs.is_empty() {
-            &self.costs
-        } else {
-            &change.costs
-        };
+        let costs = self.costs_under(change, &self.problem.prices)?;
         let makers = self.makers(change);
         Ok(self.by_market(|m| {
             let (market, choices, alpha) = self.choices(m, self.own_prices(m));

@@ -1,6 +1,7 @@
 //! Markups, profits, concentration, consumer surplus.
 
 use super::{Economy, Outcome};
+use crate::error::Error;
 use crate::linalg::dot;
 use crate::simd::{LANES, ZERO};
 
@@ -21,13 +22,18 @@ impl Economy<'_> {
     }
 
     /// Herfindahl-Hirschman index of every market, `10000 sum_f s_f^2` with shares of what is bought.
-    pub fn hhi(&self, shares: &[f64], firms: &[String]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// Shares, or makers where given, of another number than the problem has products.
+    pub fn hhi(&self, shares: &[f64], firms: &[String]) -> Result<Vec<f64>, Error> {
         let firms = if firms.is_empty() {
             &self.problem.firms
         } else {
             firms
         };
-        self.problem
+        Error::of(self.misfits([("shares", shares.len()), ("firms", firms.len())]))?;
+        Ok(self
+            .problem
             .markets
             .iter()
             .map(|market| {
@@ -38,13 +44,18 @@ impl Economy<'_> {
                 let total: f64 = by_firm.values().sum();
                 10_000.0 * by_firm.values().map(|s| (s / total).powi(2)).sum::<f64>()
             })
-            .collect()
+            .collect())
     }
 
     /// Expected consumer surplus per head, `sum_r w_r ln(1 + sum_h D_h^lambda) / -alpha_r`, in units of the price; NaN in a market where an
     /// agent's utility falls off differently with the prices of different products, since income effects have no such closed form.
-    pub fn consumer_surplus(&self, prices: &[f64], present: &[bool]) -> Vec<f64> {
-        self.by_market(|m| {
+    ///
+    /// # Errors
+    /// Prices, or products that are offered where given, of another number than the problem has products.
+    pub fn consumer_surplus(&self, prices: &[f64], present: &[bool]) -> Result<Vec<f64>, Error> {
+        let present_given = Some(("present", present.len())).filter(|_| !present.is_empty());
+        Error::of(self.misfits([("prices", prices.len())].into_iter().chain(present_given)))?;
+        Ok(self.by_market(|m| {
             let market = self.priced(m);
             let prices = self.part(prices, m);
             let n = prices.len();
@@ -75,13 +86,17 @@ impl Economy<'_> {
                 total += crate::simd::sum(&value);
             }
             total
-        })
+        }))
     }
 
     /// Mean utilities less what prices contribute to them, plus what other prices would.
-    pub fn delta_at(&self, prices: &[f64]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// Prices of another number than the problem has products.
+    pub fn delta_at(&self, prices: &[f64]) -> Result<Vec<f64>, Error> {
+        Error::of(self.misfits([("prices", prices.len())]))?;
         let beta = &self.beta;
-        self.by_market(|m| {
+        let by_market = self.by_market(|m| {
             let rows = self.problem.markets[m].rows.clone();
             let [x1, _, _, _] = self.problem.columns_at(m, self.part(prices, m));
             let k1 = beta.len();
@@ -91,7 +106,7 @@ impl Economy<'_> {
                         - dot(self.problem.x1.row(row), beta)
                 })
                 .collect::<Vec<f64>>()
-        })
-        .concat()
+        });
+        Ok(by_market.concat())
     }
 }

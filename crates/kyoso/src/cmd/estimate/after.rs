@@ -320,8 +320,8 @@ fn world(economy: &Economy, change: Option<&Change>, check: bool) -> Result<Worl
         })
         .collect();
     Ok(World {
-        hhi: economy.hhi(&outcome.shares, &change.firms),
-        surplus: economy.consumer_surplus(&outcome.prices, &change.present),
+        hhi: economy.hhi(&outcome.shares, &change.firms)?,
+        surplus: economy.consumer_surplus(&outcome.prices, &change.present)?,
         prices: outcome.prices,
         shares: outcome.shares,
         verdicts: outcome.verdicts,
