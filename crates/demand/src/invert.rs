@@ -6,7 +6,7 @@
 //! evaluations, so the default accelerates the contraction (Anderson) and leaves to Newton only what that does not settle.
 
 use crate::accelerate::Anderson;
-use crate::linalg::Factor;
+use crate::linalg::{Factor, largest};
 use crate::market::{Choices, MarketView, ShareMap, share_jacobian};
 use crate::simd::Lane;
 
@@ -94,16 +94,14 @@ pub(crate) fn invert(map: &mut ShareMap, delta: &mut [f64], options: &Inversion)
 /// `ln s - ln s(delta)` into `out`; the largest absolute one is returned (NaN if any is).
 fn residual(map: &mut ShareMap, delta: &[f64], log_shares: &[f64], out: &mut [f64]) -> f64 {
     map.shares(delta, out);
-    let mut worst = 0.0_f64;
-    for (o, l) in out.iter_mut().zip(log_shares) {
-        *o = l - o.max(1e-300).ln();
-        worst = if o.is_nan() {
-            f64::NAN
-        } else {
-            worst.max(o.abs())
-        };
+    for o in out.iter_mut() {
+        *o = o.max(1e-300);
     }
-    worst
+    map.view.level.ln(out);
+    for (o, l) in out.iter_mut().zip(log_shares) {
+        *o = l - *o;
+    }
+    largest(out)
 }
 
 /// Rounding of `delta` and of the shares keeps the residual from falling further.

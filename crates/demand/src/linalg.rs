@@ -176,6 +176,26 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
+/// The larger of a number and the absolute value of another; NaN when one is.
+#[inline(always)]
+pub(crate) fn larger(a: f64, x: f64) -> f64 {
+    let x = x.abs();
+    if x <= a || a.is_nan() { a } else { x }
+}
+
+/// Largest absolute value; NaN when one is.
+pub(crate) fn largest(values: &[f64]) -> f64 {
+    // Four side by side do not wait for one another.
+    let (values, rest) = values.as_chunks::<4>();
+    let mut most = [0.0; 4];
+    for values in values {
+        for l in 0..4 {
+            most[l] = larger(most[l], values[l]);
+        }
+    }
+    most.iter().chain(rest).fold(0.0, |a, x| larger(a, *x))
+}
+
 /// A square matrix, factorised.
 pub(crate) struct Factor(faer::linalg::solvers::PartialPivLu<f64>);
 

@@ -6,8 +6,11 @@
 //! `c_j = exp(u_j / lambda_h) / D_h`, nest share `S_h = exp(I_h) / (1 + sum_g exp(I_g))`, `s_j = S_h c_j`.
 //! Without nests `lambda = 1` and every product is in one nest, so the same formulas give the logit.
 
+use pulp::Simd;
+
 use crate::simd::{
-    self, Gram, HALF, Half, Kernel, LANES, Lane, Lanes, Level, ZERO, add_scaled, fold_product,
+    self, Gram, HALF, Half, Kernel, LANES, Lane, Lanes, Level, MOST_VECTORS, Number, VectorKernel,
+    ZERO, add_scaled, fold_product,
 };
 
 /// The data of one market that no parameter changes; products in rows, agents in tiles.
@@ -114,8 +117,11 @@ impl Kernel for Mix<'_> {
 
 /// Utilities net of `delta`, `[tile][product]`.
 pub(crate) fn utilities(view: &MarketView, coefficients: &[Lane]) -> Lanes {
-    let mut mu = Lanes::zeros(view.tiles() * view.products());
-    if view.k2 > 0 && view.products() > 0 {
+    if view.k2 == 0 {
+        return Lanes::zeros(view.tiles() * view.products());
+    }
+    let mut mu = Lanes::unwritten(view.tiles() * view.products());
+    if view.products() > 0 {
         view.level.run(Mix {
             products: view.products(),
             k2: view.k2,
@@ -336,6 +342,102 @@ impl Kernel for Pass<'_> {
     }
 }
 
+/// Tiles whose exponentials are summed over agents while the nearest cache still holds them, and products whose sums are taken at once.
+const GROUP: usize = 4;
+const BLOCK: usize = 8;
+
+/// The pass of a market without nests that wants shares alone, by far the most frequent one: per product `sum_r w_r e_jr / D_r`,
+/// `D_r = exp(-shift_r) + sum_j v_j e_jr`.
+struct SharePass<'a> {
+    weights: &'a [Lane],
+    e: &'a [Lane],
+    outside: &'a [Lane],
+    v: &'a [f64],
+    /// `w / D` of a group's tiles, then a sum for each product.
+    scratch: &'a mut [Lane],
+    out: &'a mut [f64],
+}
+
+impl VectorKernel for SharePass<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd, const FMA: bool>(self, simd: S) {
+        let (n, width) = (self.v.len(), f64::vectors::<S>());
+        let zero = simd.splat_f64s(0.0);
+        let [weights, e, outside] =
+            [self.weights, self.e, self.outside].map(|x| f64::split::<S>(x.as_flattened()));
+        let scratch = f64::split_mut::<S>(self.scratch.as_flattened_mut());
+        let (q, sums) = scratch.split_at_mut(GROUP * width);
+        let sums = &mut sums[..n];
+        sums.fill(zero);
+        let groups = e.chunks(GROUP * n * width);
+        let of_groups = weights
+            .chunks(GROUP * width)
+            .zip(outside.chunks(GROUP * width));
+        for (e, (weights, outside)) in groups.zip(of_groups) {
+            let tiles = e.chunks_exact(n * width).zip(q.chunks_exact_mut(width));
+            let of_tiles = weights.chunks_exact(width).zip(outside.chunks_exact(width));
+            for ((e, q), (weight, outside)) in tiles.zip(of_tiles) {
+                // Even and odd products apart: a sum waits for the one before.
+                let (mut even, mut odd) = ([zero; MOST_VECTORS], [zero; MOST_VECTORS]);
+                even[..width].copy_from_slice(outside);
+                let (pairs, last) = self.v.as_chunks::<2>();
+                for (e, v) in e.chunks_exact(2 * width).zip(pairs) {
+                    let v = v.map(|v| simd.splat_f64s(v));
+                    for i in 0..width {
+                        even[i] = f64::fused::<S, FMA>(simd, e[i], v[0], even[i]);
+                        odd[i] = f64::fused::<S, FMA>(simd, e[width + i], v[1], odd[i]);
+                    }
+                }
+                for v in last {
+                    let (v, e) = (simd.splat_f64s(*v), &e[(n - 1) * width..]);
+                    for i in 0..width {
+                        even[i] = f64::fused::<S, FMA>(simd, e[i], v, even[i]);
+                    }
+                }
+                for i in 0..width {
+                    q[i] = simd.div_f64s(weight[i], simd.add_f64s(even[i], odd[i]));
+                }
+            }
+            let q = &*q;
+            let (blocks, rest) = sums.as_chunks_mut::<BLOCK>();
+            let done = blocks.len() * BLOCK;
+            for (b, sums) in blocks.iter_mut().enumerate() {
+                add_shares::<S, FMA, BLOCK>(simd, n, e, b * BLOCK, q, sums);
+            }
+            for (j, sum) in rest.iter_mut().enumerate() {
+                add_shares::<S, FMA, 1>(simd, n, e, done + j, q, std::array::from_mut(sum));
+            }
+        }
+        for ((out, v), sum) in self.out.iter_mut().zip(self.v).zip(sums) {
+            *out = v * f64::sum(simd, *sum);
+        }
+    }
+}
+
+/// Adds `sum_r e_jr q_r` over a group of tiles for `WIDTH` products from the `first` on, in registers.
+#[inline(always)]
+fn add_shares<S: Simd, const FMA: bool, const WIDTH: usize>(
+    simd: S,
+    n: usize,
+    e: &[S::f64s],
+    first: usize,
+    q: &[S::f64s],
+    out: &mut [S::f64s; WIDTH],
+) {
+    let width = f64::vectors::<S>();
+    let mut sums = *out;
+    for (e, q) in e.chunks_exact(n * width).zip(q.chunks_exact(width)) {
+        let e = &e[first * width..(first + WIDTH) * width];
+        for i in 0..width {
+            for (y, sum) in sums.iter_mut().enumerate() {
+                *sum = f64::fused::<S, FMA>(simd, e[y * width + i], q[i], *sum);
+            }
+        }
+    }
+    *out = sums;
+}
+
 impl Exponentials {
     pub fn new(view: &MarketView, mu: &[Lane], delta: &[f64], rho: &[f64]) -> Self {
         let nests = if view.nested() {
@@ -345,8 +447,8 @@ impl Exponentials {
         };
         let mut base = Self {
             base: delta.to_vec(),
-            e: Lanes::zeros(mu.len()),
-            shift: Lanes::zeros(view.tiles() * nests.max(1)),
+            e: Lanes::unwritten(mu.len()),
+            shift: Lanes::unwritten(view.tiles() * nests.max(1)),
         };
         base.refill(view, mu, delta, &view.lambda_by_product(rho));
         base
@@ -383,6 +485,7 @@ pub(crate) struct ShareMap<'a> {
     nest_lambda: Vec<f64>,
     v: Vec<f64>,
     halves: Vec<Half>,
+    scratch: Lanes,
     /// Share evaluations so far.
     pub evaluations: usize,
 }
@@ -402,6 +505,7 @@ impl<'a> ShareMap<'a> {
             },
             v: vec![1.0; view.products()],
             halves: vec![HALF; view.products()],
+            scratch: Lanes::unwritten(GROUP + view.products()),
             evaluations: 0,
             view,
             mu,
@@ -413,19 +517,22 @@ impl<'a> ShareMap<'a> {
         &self.lambda
     }
 
-    fn pass(&mut self, delta: &[f64], keep: Option<&mut Choices>) {
-        let far = delta
-            .iter()
-            .zip(&self.base.base)
-            .zip(&self.lambda)
-            .any(|((d, b), l)| ((d - b) / l).abs() > REBASE);
-        if far {
+    /// Takes `v` from the base to `delta`, and the base there where it is far.
+    fn move_to(&mut self, delta: &[f64]) {
+        let from_base = |base: &[f64], j: usize| (delta[j] - base[j]) / self.lambda[j];
+        let far = |j: usize| from_base(&self.base.base, j).abs() > REBASE;
+        if (0..delta.len()).any(far) {
             self.base.refill(&self.view, self.mu, delta, &self.lambda);
         }
         for j in 0..delta.len() {
-            self.v[j] = ((delta[j] - self.base.base[j]) / self.lambda[j]).exp();
+            self.v[j] = from_base(&self.base.base, j);
         }
+        self.view.level.exp(&mut self.v);
         self.evaluations += 1;
+    }
+
+    fn pass(&mut self, delta: &[f64], keep: Option<&mut Choices>, out: &mut [f64]) {
+        self.move_to(delta);
         self.view.level.run(Pass {
             view: &self.view,
             base: &self.base,
@@ -434,14 +541,26 @@ impl<'a> ShareMap<'a> {
             shares: &mut self.halves,
             keep,
         });
+        for j in 0..out.len() {
+            out[j] = self.v[j] * simd::sum_half(&self.halves[j]);
+        }
     }
 
     /// Shares into `out`.
     pub fn shares(&mut self, delta: &[f64], out: &mut [f64]) {
-        self.pass(delta, None);
-        for j in 0..out.len() {
-            out[j] = self.v[j] * simd::sum_half(&self.halves[j]);
+        if self.view.nested() || delta.is_empty() {
+            self.pass(delta, None, out);
+            return;
         }
+        self.move_to(delta);
+        self.view.level.run_vectors(SharePass {
+            weights: self.view.weights,
+            e: &self.base.e,
+            outside: &self.base.shift,
+            v: &self.v,
+            scratch: &mut self.scratch,
+            out,
+        });
     }
 
     /// Shares and every agent's probabilities.
@@ -461,10 +580,9 @@ impl<'a> ShareMap<'a> {
             choices.outside = Lanes::zeros(tiles);
             choices.shares = vec![0.0; n];
         }
-        self.pass(delta, Some(choices));
-        for j in 0..n {
-            choices.shares[j] = self.v[j] * simd::sum_half(&self.halves[j]);
-        }
+        let mut shares = std::mem::take(&mut choices.shares);
+        self.pass(delta, Some(choices), &mut shares);
+        choices.shares = shares;
     }
 }
 

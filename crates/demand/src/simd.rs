@@ -199,9 +199,12 @@ impl Level {
 
     /// Replaces numbers by their exponentials, as the kernels take them: the measure of what a share evaluation can cost at least.
     pub fn exp(self, values: &mut [f64]) {
-        let (tiles, rest) = values.as_chunks_mut::<LANES>();
-        self.run(ExpOf(tiles));
-        rest.iter_mut().for_each(|x| *x = x.exp());
+        in_tiles(values, |tiles| self.run(ExpOf(tiles)));
+    }
+
+    /// Replaces positive normal numbers by their logarithms.
+    pub(crate) fn ln(self, values: &mut [f64]) {
+        in_tiles(values, |tiles| self.run(LnOf(tiles)));
     }
 
     /// Runs a kernel at this level, or at the next lower one that the processor has.
@@ -691,6 +694,18 @@ pub(crate) fn ln<const FMA: bool>(x: &Lane) -> Lane {
     y
 }
 
+/// Does something to numbers tile by tile; the last tile is filled up with ones.
+fn in_tiles(values: &mut [f64], f: impl Fn(&mut [Lane])) {
+    let (tiles, rest) = values.as_chunks_mut::<LANES>();
+    f(tiles);
+    if !rest.is_empty() {
+        let mut last = [1.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        f(std::slice::from_mut(&mut last));
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+}
+
 struct ExpOf<'a>(&'a mut [Lane]);
 
 impl Kernel for ExpOf<'_> {
@@ -699,6 +714,18 @@ impl Kernel for ExpOf<'_> {
     fn run<const FMA: bool>(self) {
         for lane in self.0 {
             *lane = exp::<FMA>(lane);
+        }
+    }
+}
+
+struct LnOf<'a>(&'a mut [Lane]);
+
+impl Kernel for LnOf<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for lane in self.0 {
+            *lane = ln::<FMA>(lane);
         }
     }
 }
@@ -788,17 +815,6 @@ impl Gram<'_> {
 mod tests {
     use super::*;
 
-    struct Ln<'a>(&'a mut [Lane]);
-    impl Kernel for Ln<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn run<const FMA: bool>(self) {
-            for lane in self.0 {
-                *lane = ln::<FMA>(lane);
-            }
-        }
-    }
-
     #[test]
     fn logarithm_agrees_with_the_library_at_every_level() {
         for level in [Level::Portable, Level::Avx2, Level::Avx512] {
@@ -807,7 +823,7 @@ mod tests {
                 .chain([std::array::from_fn(|l| 1.0 + 0.02 * (l as f64 - 8.0))])
                 .collect();
             let mut values = points.clone();
-            level.run(Ln(&mut values));
+            level.ln(values.as_flattened_mut());
             for (x, y) in points.iter().flatten().zip(values.iter().flatten()) {
                 let expected = x.ln();
                 assert!(

@@ -15,14 +15,15 @@ mod sums;
 use std::f64::consts::LOG2_E;
 
 use exponentials::{Anew, Calm, Degree, Moved, Shifted};
-use places::{Sloped, Tiles, converted, largest};
+use places::{Sloped, Tiles, converted};
 use sums::Pass;
 
-pub(super) use places::{Places, larger};
+pub(super) use places::Places;
 
 use super::PricedMarket;
 use super::pass::Sums;
 use super::priced::Utility;
+use crate::linalg::largest;
 use crate::simd::{BRISK, LANES, Lane, Lanes, Number};
 
 /// Moves between whole exponentials at most.

@@ -1,7 +1,7 @@
 //! One step of the makers' fixed point, given the sums over agents.
 
-use super::kept::larger;
 use super::pass::Sums;
+use crate::linalg::larger;
 use crate::simd::Kernel;
 
 /// Cost, floor and ceiling of each product in consumer prices.

@@ -7,7 +7,8 @@ use pulp::Simd;
 use super::super::PricedMarket;
 use super::super::priced::Utility;
 use super::CALM;
-use super::places::{Places, Sloped, larger, largest};
+use super::places::{Places, Sloped};
+use crate::linalg::{larger, largest};
 use crate::simd::{LANES, Lanes, MOST_VECTORS, Number, VectorKernel, Vectors};
 
 /// Where the exponentials of a tile come from.

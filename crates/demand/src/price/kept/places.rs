@@ -5,6 +5,7 @@ use std::ops::{Deref, Range};
 use pulp::Simd;
 
 use super::super::PricedMarket;
+use crate::linalg::{larger, largest};
 use crate::simd::{LANES, Lane, Lanes, Number};
 use crate::supply::Ownership;
 
@@ -117,26 +118,6 @@ fn largest_of(tiles: &[Lane], k: usize, k2: usize) -> f64 {
         }
     }
     largest(&most)
-}
-
-/// The larger of a number and the absolute value of another; NaN when one is.
-#[inline(always)]
-pub(in crate::price) fn larger(a: f64, x: f64) -> f64 {
-    let x = x.abs();
-    if x <= a || a.is_nan() { a } else { x }
-}
-
-/// Largest absolute value; NaN when one is.
-pub(super) fn largest(values: &[f64]) -> f64 {
-    // Four side by side do not wait for one another.
-    let (values, rest) = values.as_chunks::<4>();
-    let mut most = [0.0; 4];
-    for values in values {
-        for l in 0..4 {
-            most[l] = larger(most[l], values[l]);
-        }
-    }
-    most.iter().chain(rest).fold(0.0, |a, x| larger(a, *x))
 }
 
 /// Tiles as a market has them, or of one's own.
