@@ -391,6 +391,15 @@ fn a_number_is_explained_and_a_wrong_question_is_helped() {
         )),
         1
     );
+    let nothing_near = errors(&kyoso(&place.0, &["explain", "zzqq", "Nowhere", "2030"]));
+    for part in [
+        "unknown variable `zzqq`, unknown region `Nowhere`",
+        "variables begin with",
+        "Sales, ",
+        "World",
+    ] {
+        assert!(nothing_near.contains(part), "{part}\n{nothing_near}");
+    }
     let json = kyoso(
         &place.0,
         &[

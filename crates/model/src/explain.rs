@@ -165,32 +165,19 @@ fn find(table: &Table, variable: &str, region: &str, year: i32) -> Result<(f64, 
             help: String::new(),
         });
     };
-    let place = |list: &[String], wanted: &str, what: &str| {
-        list.iter().position(|word| word == wanted).ok_or_else(|| {
-            let contains: Vec<&str> = list
-                .iter()
-                .map(String::as_str)
-                .filter(|word| word.to_lowercase().contains(&wanted.to_lowercase()))
-                .take(6)
-                .collect();
-            let help = nearest(wanted, list.iter().map(String::as_str)).map_or_else(
-                || {
-                    if contains.is_empty() {
-                        String::new()
-                    } else {
-                        format!("perhaps {}", contains.join("; "))
-                    }
-                },
-                |near| format!("did you mean `{near}`?"),
-            );
-            Unknown {
-                message: format!("unknown {what} `{wanted}`"),
-                help,
-            }
-        })
+    let (variable_code, region_code) = match (
+        place(variables, variable, "variable", heads),
+        place(regions, region, "region", groups),
+    ) {
+        (Ok(variable), Ok(region)) => (variable, region),
+        (Err(unknown), Ok(_)) | (Ok(_), Err(unknown)) => return Err(unknown),
+        (Err(variable), Err(region)) => {
+            return Err(Unknown {
+                message: format!("{}, {}", variable.message, region.message),
+                help: format!("{}\n  help: {}", variable.help, region.help),
+            });
+        }
     };
-    let variable_code = place(variables, variable, "variable")? as u32;
-    let region_code = place(regions, region, "region")? as u32;
     let rows: Vec<usize> = (0..values.len())
         .filter(|&row| variable_codes[row] == variable_code && region_codes[row] == region_code)
         .collect();
@@ -211,6 +198,58 @@ fn find(table: &Table, variable: &str, region: &str, year: i32) -> Result<(f64, 
                 help,
             }
         })
+}
+
+/// Place of a name in a list; where it is unknown, the nearest names or else what `names` says of the list.
+fn place(
+    list: &[String],
+    wanted: &str,
+    what: &str,
+    names: impl Fn(&[String]) -> String,
+) -> Result<u32, Unknown> {
+    if let Some(place) = list.iter().position(|word| word == wanted) {
+        return Ok(place as u32);
+    }
+    let words = || list.iter().map(String::as_str);
+    let of_it = |word: &&str| word.to_lowercase().contains(&wanted.to_lowercase());
+    let contains: Vec<&str> = words().filter(of_it).take(6).collect();
+    Err(Unknown {
+        message: format!("unknown {what} `{wanted}`"),
+        help: if let Some(near) = nearest(wanted, words()) {
+            format!("did you mean `{near}`?")
+        } else if contains.is_empty() {
+            names(list)
+        } else {
+            format!("perhaps {}", contains.join("; "))
+        },
+    })
+}
+
+/// What variables begin with.
+fn heads(variables: &[String]) -> String {
+    let mut heads: Vec<&str> = variables
+        .iter()
+        .filter_map(|variable| variable.split('|').next())
+        .collect();
+    heads.sort_unstable();
+    heads.dedup();
+    format!(
+        "variables begin with {}; table `indicators` of `kyoso run` has them all",
+        heads.join(", ")
+    )
+}
+
+/// The regions that are no countries.
+fn groups(regions: &[String]) -> String {
+    let groups: Vec<&str> = regions
+        .iter()
+        .map(String::as_str)
+        .filter(|region| region.len() != 3 || region.contains(|c: char| !c.is_ascii_uppercase()))
+        .collect();
+    format!(
+        "regions are countries by ISO 3166 code, such as THA, and {}",
+        groups.join(", ")
+    )
 }
 
 /// A region is made of its members: the largest are shown.

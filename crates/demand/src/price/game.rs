@@ -446,11 +446,11 @@ impl<'a> Game<'a> {
             }
             return out;
         }
-        self.analytic(prices, false)
+        self.analytic(prices).0
     }
 
-    /// The Hessian terms; `maker` gives each maker's own second derivatives, in which one of `n` equal makers moves alone.
-    fn analytic(&self, prices: &[f64], maker: bool) -> Matrix {
+    /// The Jacobian of `F`, and each maker's own second derivatives, in which one of `n` equal makers moves alone.
+    fn analytic(&self, prices: &[f64]) -> (Matrix, Matrix) {
         let n = prices.len();
         let view = &self.market.view;
         let margins: Vec<f64> = self.margins(prices).collect();
@@ -498,24 +498,25 @@ impl<'a> Game<'a> {
             std::array::from_fn(|l| alpha[i][l] * a[i][l] * (margins[i % n] - t[l]))
         });
         let second = crate::supply::weighted_sums(view, &second);
-        let mut out = Matrix::zeros(n, n);
+        let (mut market, mut makers) = (Matrix::zeros(n, n), Matrix::zeros(n, n));
         for j in 0..n {
             let mut kappa = vec![0.0; n];
             for (k, share) in self.ownership.members(self.ownership.row[j] as usize) {
                 kappa[k] = share;
             }
-            let own = if maker { kappa[j] } else { 1.0 };
             for l in 0..n {
-                let jl = j * n + l;
+                let (jl, lj) = (j * n + l, l * n + j);
                 // The first bracket moves every product's denominator, the second only what the maker owns.
-                let rivals = if maker { kappa[l].min(own) } else { 1.0 };
-                let lj = l * n + j;
-                out[(j, l)] = -rivals * (self.phi[j] * g3[jl] + margins[j] * g1[jl] - 2.0 * g2[jl])
-                    - kappa[l] * (self.phi[l] * g3[lj] + margins[l] * g1[jl]);
+                let all = self.phi[j] * g3[jl] + margins[j] * g1[jl] - 2.0 * g2[jl];
+                let owned = kappa[l] * (self.phi[l] * g3[lj] + margins[l] * g1[jl]);
+                market[(j, l)] = -all - owned;
+                makers[(j, l)] = -kappa[l].min(kappa[j]) * all - owned;
             }
-            out[(j, j)] += 2.0 * self.phi[j] * slopes[j] + second[j];
+            let own = 2.0 * self.phi[j] * slopes[j] + second[j];
+            market[(j, j)] += own;
+            makers[(j, j)] += own;
         }
-        out
+        (market, makers)
     }
 
     /// Solves from `prices`; with bounds, notches or on request compares other local optima of each maker.
@@ -626,11 +627,11 @@ impl<'a> Game<'a> {
         let scale = prices.iter().fold(1.0_f64, |a, p| a.max(p.abs()));
         verdict.converged = verdict.first_order <= 1e-8 * scale;
         if check {
-            let jacobian = self.jacobian(prices);
-            let own = if self.market.is_linear() && !self.market.view.nested() {
-                self.analytic(prices, true)
+            let (jacobian, own) = if self.market.is_linear() && !self.market.view.nested() {
+                self.analytic(prices)
             } else {
-                jacobian.clone()
+                let jacobian = self.jacobian(prices);
+                (jacobian.clone(), jacobian)
             };
             let free =
                 |j: &&u32| self.present[**j as usize] && !verdict.bound.contains(&(**j as usize));
