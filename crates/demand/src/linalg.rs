@@ -288,6 +288,25 @@ pub(crate) fn symmetric_eigenvalues(matrix: &Matrix) -> Option<Vec<f64>> {
     matrix.view().self_adjoint_eigenvalues(Side::Lower).ok()
 }
 
+/// Whether a symmetric matrix is negative definite: whether Cholesky's factors of its negative exist.
+pub(crate) fn is_negative_definite(matrix: &Matrix) -> bool {
+    let n = matrix.rows;
+    let mut l = Matrix::zeros(n, n);
+    for j in 0..n {
+        for i in j..n {
+            let rest = -matrix[(i, j)] - dot(&l.row(i)[..j], &l.row(j)[..j]);
+            if i > j {
+                l[(i, j)] = rest / l[(j, j)];
+            } else if rest > 0.0 {
+                l[(j, j)] = rest.sqrt();
+            } else {
+                return false;
+            }
+        }
+    }
+    true
+}
+
 /// Eigenvalues of a symmetric matrix, ascending, and its eigenvectors by columns.
 pub(crate) fn symmetric_eigen(matrix: &Matrix) -> Option<(Vec<f64>, Matrix)> {
     if !matrix.is_finite() {
@@ -298,6 +317,12 @@ pub(crate) fn symmetric_eigen(matrix: &Matrix) -> Option<(Vec<f64>, Matrix)> {
     Some((values, from_faer(eigen.U())))
 }
 
+/// Products with a vector after which all eigenvalues are the cheaper way to the largest.
+const POWERS: usize = 100;
+
+/// Relative error of an eigenvalue found by powers.
+const SETTLED: f64 = 1e-9;
+
 /// Largest modulus of the eigenvalues of a square matrix.
 pub(crate) fn spectral_radius(matrix: &Matrix) -> Option<f64> {
     if matrix.rows == 0 {
@@ -306,8 +331,35 @@ pub(crate) fn spectral_radius(matrix: &Matrix) -> Option<f64> {
     if !matrix.is_finite() {
         return None;
     }
+    if let Some(radius) = dominant(matrix) {
+        return Some(radius);
+    }
     let values = matrix.view().eigenvalues().ok()?;
     Some(values.iter().map(|z| z.re.hypot(z.im)).fold(0.0, f64::max))
+}
+
+/// Modulus of the largest eigenvalue by powers of the matrix, where it is real and stands apart from the others; else none.
+fn dominant(matrix: &Matrix) -> Option<f64> {
+    let n = matrix.rows;
+    // Of no symmetry that an eigenvector could be orthogonal to.
+    let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
+    let mut x: Vec<f64> = (0..n).map(|i| 0.5 + (i as f64 * golden).fract()).collect();
+    let mut y = vec![0.0; n];
+    let mut length = dot(&x, &x).sqrt();
+    for _ in 0..POWERS {
+        x.iter_mut().for_each(|x| *x /= length);
+        for (i, y) in y.iter_mut().enumerate() {
+            *y = dot(matrix.row(i), &x);
+        }
+        let value = dot(&x, &y);
+        length = dot(&y, &y).sqrt();
+        let rest: f64 = y.iter().zip(&x).map(|(y, x)| (y - value * x).powi(2)).sum();
+        if length > 0.0 && rest.sqrt() <= SETTLED * length {
+            return Some(value.abs());
+        }
+        std::mem::swap(&mut x, &mut y);
+    }
+    None
 }
 
 /// Lower Cholesky factor of a symmetric positive semi-definite matrix (zero pivots give zero columns).
@@ -358,4 +410,50 @@ pub(crate) fn collinear_columns(matrix: &Matrix, tolerance: f64) -> Vec<usize> {
         }
     }
     dependent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spectral_radius_is_found_by_powers_or_without() {
+        // A companion matrix has the roots of its polynomial as eigenvalues.
+        let companion = |coefficients: [f64; 3]| {
+            let mut matrix = Matrix::zeros(3, 3);
+            (matrix[(1, 0)], matrix[(2, 1)]) = (1.0, 1.0);
+            for (i, c) in coefficients.iter().enumerate() {
+                matrix[(i, 2)] = -c;
+            }
+            matrix
+        };
+        // (x - 2)(x - 1)(x + 1/2); (x^2 + 4)(x - 1), a pair of modulus 2; (x - 2)(x + 2)(x - 1), two of one modulus.
+        for (coefficients, alone) in [
+            ([1.0, 0.5, -2.5], true),
+            ([-4.0, 4.0, -1.0], false),
+            ([4.0, -4.0, -1.0], false),
+        ] {
+            let matrix = companion(coefficients);
+            assert_eq!(dominant(&matrix).is_some(), alone, "{coefficients:?}");
+            let radius = spectral_radius(&matrix).unwrap();
+            assert!((radius - 2.0).abs() < 1e-8, "{coefficients:?}: {radius}");
+        }
+        assert_eq!(spectral_radius(&Matrix::zeros(2, 2)), Some(0.0));
+        let mut not = Matrix::zeros(2, 2);
+        not[(0, 1)] = f64::NAN;
+        assert_eq!(spectral_radius(&not), None);
+    }
+
+    #[test]
+    fn a_matrix_is_negative_definite_when_its_eigenvalues_are_below_zero() {
+        let matrix = |diagonal: f64, beside: f64| {
+            Matrix::new(2, 2, vec![diagonal, beside, beside, diagonal])
+        };
+        // Eigenvalues diagonal +- beside.
+        assert!(is_negative_definite(&matrix(-2.0, 1.0)));
+        assert!(!is_negative_definite(&matrix(-1.0, 2.0)));
+        assert!(!is_negative_definite(&matrix(-1.0, 1.0)));
+        assert!(!is_negative_definite(&matrix(f64::NAN, 0.0)));
+        assert!(is_negative_definite(&Matrix::zeros(0, 0)));
+    }
 }

@@ -10,6 +10,7 @@
 //! `F >= 0`, on its floor `F <= 0`. The condition says nothing of maxima, so the Hessian of every maker's profit is looked at, and with
 //! bounds or notches the profits of other local optima are compared.
 
+mod curvature;
 mod game;
 mod kept;
 mod pass;

@@ -20,7 +20,7 @@ pub fn no_tilt(
 }
 
 use crate::accelerate::Anderson;
-use crate::linalg::{Matrix, symmetric_eigenvalues};
+use crate::linalg::{Matrix, is_negative_definite};
 use crate::simd::ZERO;
 
 impl ClassMarket<'_> {
@@ -305,8 +305,7 @@ impl ClassMarket<'_> {
                     symmetric[(a, b)] = f64::midpoint(hessian[(a, b)], hessian[(b, a)]);
                 }
             }
-            let largest = symmetric_eigenvalues(&symmetric).and_then(|v| v.last().copied());
-            if !members.is_empty() && largest.is_none_or(|v| !(v < 0.0)) {
+            if !is_negative_definite(&symmetric) {
                 out.extend(members);
             }
         }

@@ -1,12 +1,13 @@
 //! The makers' game in one market: fixed point, Newton, second-order conditions, other local optima.
 
+use super::curvature::Curvature;
 use super::kept::{Kept, Places};
 use super::pass::{Pass, Sums};
 use super::step::{Change, Regimes, Step};
 use super::{Notch, PricedMarket, Pricing, Terms, Verdict};
 use crate::accelerate::Anderson;
-use crate::linalg::{Factor, Matrix, spectral_radius, symmetric_eigenvalues};
-use crate::simd::{self, Gram, HALF, Half, Lane, Lanes, add_scaled};
+use crate::linalg::{Factor, Matrix, is_negative_definite, spectral_radius};
+use crate::simd::{self, HALF, Half};
 use crate::supply::{Cells, Ownership};
 
 /// Largest relative change of a price from which single precision, good to seven digits, has no more to say.
@@ -238,10 +239,15 @@ impl<'a> Game<'a> {
 
     /// Market shares at prices.
     pub fn shares(&mut self, prices: &[f64]) -> Vec<f64> {
+        self.evaluate_whole(prices);
+        self.sums.shares.clone()
+    }
+
+    /// [`Self::evaluate`], unless the sums at hand are those of prices.
+    fn evaluate_whole(&mut self, prices: &[f64]) {
         if !(self.was_last(prices) && self.last.whole) {
             self.evaluate(prices);
         }
-        self.sums.shares.clone()
     }
 
     /// `F`, the derivative of each maker's profit by its own price.
@@ -449,74 +455,12 @@ impl<'a> Game<'a> {
         self.analytic(prices).0
     }
 
-    /// The Jacobian of `F`, and each maker's own second derivatives, in which one of `n` equal makers moves alone.
+    /// The Jacobian of `F`, and each maker's own second derivatives, where [`Curvature`] gives them.
     fn analytic(&self, prices: &[f64]) -> (Matrix, Matrix) {
-        let n = prices.len();
-        let view = &self.market.view;
         let margins: Vec<f64> = self.margins(prices).collect();
         let (choices, alpha) = self.market.choices(prices, &[], &self.present);
-        let a = crate::supply::sloped_shares(&choices, &alpha);
-        let rows = self.ownership.rows();
-        let mut totals = Lanes::zeros(view.tiles() * rows);
-        for t in 0..view.tiles() {
-            for row in 0..rows {
-                for (k, share) in self.ownership.members(row) {
-                    add_scaled::<false>(
-                        &mut totals[t * rows + row],
-                        &choices.p[t * n + k],
-                        share * margins[k],
-                    );
-                }
-            }
-        }
-        let total = |i: usize| &totals[i / n * rows + self.ownership.row[i % n] as usize];
-        let with_total = Lanes::from_fn(a.len(), |i| {
-            let t = total(i);
-            std::array::from_fn(|l| a[i][l] * t[l])
-        });
-        let gram = |x: &[Lane], y: &[Lane], symmetric: bool| {
-            let mut out = vec![0.0; n * n];
-            Gram {
-                rows: n,
-                a: x,
-                b: y,
-                w: view.weights,
-                symmetric,
-                out: &mut out,
-            }
-            .at(view.level);
-            out
-        };
-        let (g1, g2, g3) = (
-            gram(&a, &a, true),
-            gram(&with_total, &a, false),
-            gram(&choices.p, &a, false),
-        );
-        let slopes = crate::supply::weighted_sums(view, &a);
-        let second = Lanes::from_fn(a.len(), |i| {
-            let t = total(i);
-            std::array::from_fn(|l| alpha[i][l] * a[i][l] * (margins[i % n] - t[l]))
-        });
-        let second = crate::supply::weighted_sums(view, &second);
-        let (mut market, mut makers) = (Matrix::zeros(n, n), Matrix::zeros(n, n));
-        for j in 0..n {
-            let mut kappa = vec![0.0; n];
-            for (k, share) in self.ownership.members(self.ownership.row[j] as usize) {
-                kappa[k] = share;
-            }
-            for l in 0..n {
-                let (jl, lj) = (j * n + l, l * n + j);
-                // The first bracket moves every product's denominator, the second only what the maker owns.
-                let all = self.phi[j] * g3[jl] + margins[j] * g1[jl] - 2.0 * g2[jl];
-                let owned = kappa[l] * (self.phi[l] * g3[lj] + margins[l] * g1[jl]);
-                market[(j, l)] = -all - owned;
-                makers[(j, l)] = -kappa[l].min(kappa[j]) * all - owned;
-            }
-            let own = 2.0 * self.phi[j] * slopes[j] + second[j];
-            market[(j, j)] += own;
-            makers[(j, j)] += own;
-        }
-        (market, makers)
+        let view = &self.market.view;
+        Curvature::new(view, self.ownership, &choices, &alpha, &self.phi, &margins).matrices()
     }
 
     /// Solves from `prices`; with bounds, notches or on request compares other local optima of each maker.
@@ -644,14 +588,12 @@ impl<'a> Game<'a> {
                         h[(a, b)] = f64::midpoint(own[(*j, *k)], own[(*k, *j)]);
                     }
                 }
-                let largest = symmetric_eigenvalues(&h).and_then(|v| v.last().copied());
-                if members.is_empty() || largest.is_some_and(|v| v < 0.0) {
-                    continue;
+                if !is_negative_definite(&h) {
+                    not_maxima.extend(members);
                 }
-                not_maxima.extend(members);
             }
             verdict.not_maxima = not_maxima;
-            self.evaluate(prices);
+            self.evaluate_whole(prices);
             let members: Vec<usize> = (0..n)
                 .filter(|j| self.present[*j] && !verdict.bound.contains(j))
                 .collect();
