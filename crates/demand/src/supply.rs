@@ -223,6 +223,14 @@ pub(crate) fn weighted_sums(view: &MarketView, lanes: &[Lane]) -> Vec<f64> {
     total.iter().map(crate::simd::sum).collect()
 }
 
+/// Tiles of a block of products out of those of all `n`.
+pub(crate) fn of_block(lanes: &[Lane], n: usize, block: &[u32]) -> Lanes {
+    let count = block.len();
+    Lanes::from_fn(lanes.len() / n.max(1) * count, |i| {
+        lanes[i / count * n + block[i % count] as usize]
+    })
+}
+
 /// The matrix `M` of one block of products, row-major, with `kappa` applied.
 pub(crate) fn margin_matrix(
     view: &MarketView,
@@ -234,14 +242,9 @@ pub(crate) fn margin_matrix(
     block: &[u32],
 ) -> Vec<f64> {
     let (n, b) = (view.products(), block.len());
-    let gather = |lanes: &[Lane]| {
-        Lanes::from_fn(view.tiles() * b, |i| {
-            lanes[i / b * n + block[i % b] as usize]
-        })
-    };
-    let a = gather(sloped);
+    let a = of_block(sloped, n, block);
     let mut matrix = vec![0.0; b * b];
-    let s = gather(&choices.p);
+    let s = of_block(&choices.p, n, block);
     Gram {
         rows: b,
         a: &a,
@@ -252,7 +255,7 @@ pub(crate) fn margin_matrix(
     }
     .at(view.level);
     let within = view.nested().then(|| {
-        let c = gather(&choices.c);
+        let c = of_block(&choices.c, n, block);
         let mut within = vec![0.0; b * b];
         Gram {
             rows: b,

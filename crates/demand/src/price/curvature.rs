@@ -10,7 +10,7 @@ use crate::simd::{
     Gram, HALF, Half, Kernel, LANES, Lane, Lanes, ZERO, add_scaled, fold_product, keep_loop,
     sum_half,
 };
-use crate::supply::Ownership;
+use crate::supply::{Ownership, of_block};
 
 /// What second derivatives are made of, `[tile][product]`.
 pub(super) struct Curvature<'a> {
@@ -67,12 +67,8 @@ impl<'a> Curvature<'a> {
         let mut makers = Matrix::zeros(n, n);
         for block in self.ownership.blocks() {
             let count = block.len();
-            let of_block = |lanes: &[Lane]| {
-                Lanes::from_fn(self.view.tiles() * count, |i| {
-                    lanes[i / count * n + block[i % count] as usize]
-                })
-            };
-            let owned = self.products(count, &of_block(&self.a), &of_block(&self.c));
+            let [a, c] = [&self.a, &self.c].map(|lanes| of_block(lanes, n, block));
+            let owned = self.products(count, &a, &c);
             for (x, j) in block.iter().enumerate() {
                 let j = *j as usize;
                 let row = self.ownership.row[j] as usize;
