@@ -81,9 +81,7 @@ impl ClassTastes {
                 format!("they sum to {total}, expected 1"),
             ));
         }
-        if !defects.is_empty() {
-            return Err(Error::Invalid(defects));
-        }
+        Error::of(defects)?;
         Ok(Self {
             nest: nest.to_vec(),
             nests,
@@ -209,9 +207,7 @@ impl ClassLayout {
                 ));
             }
         }
-        if !defects.is_empty() {
-            return Err(Error::Invalid(defects));
-        }
+        Error::of(defects)?;
         let owner_and_nest = |j: &u16| {
             let j = usize::from(*j);
             (maker[j], tastes.nest[usize::from(class[j])])

@@ -12,7 +12,7 @@ use crate::market::{Choices, ShareMap};
 use crate::parameters::Parameters;
 use crate::price::{ColumnsAt, PricedMarket, Verdict};
 use crate::problem::{CostForm, Problem};
-use crate::simd::{Gram, LANES, Lanes};
+use crate::simd::{LANES, Lanes};
 
 /// Markets with every parameter known: demand at any prices, and costs where a supply side gives them.
 #[derive(Debug, Clone)]
@@ -235,29 +235,11 @@ impl<'a> Economy<'a> {
         let view = &market.view;
         let n = view.products();
         let a = crate::supply::sloped_shares(choices, alpha);
-        let mut out = vec![0.0; n * n];
-        Gram {
-            rows: n,
-            a: &choices.p,
-            b: &a,
-            w: view.weights,
-            symmetric: false,
-            out: &mut out,
-        }
-        .at(view.level);
-        let mut out: Vec<f64> = out.iter().map(|x| -x).collect();
+        let mut out = crate::supply::agent_products(view, n, &choices.p, &a);
+        out.iter_mut().for_each(|x| *x = -*x);
         if view.nested() {
             // s_j alpha_k c_k = s_k alpha_k c_j.
-            let mut within = vec![0.0; n * n];
-            Gram {
-                rows: n,
-                a: &choices.c,
-                b: &a,
-                w: view.weights,
-                symmetric: false,
-                out: &mut within,
-            }
-            .at(view.level);
+            let within = crate::supply::agent_products(view, n, &choices.c, &a);
             let nest = &self.problem.markets[m].nest;
             for j in 0..n {
                 for k in 0..n {

@@ -255,9 +255,7 @@ impl Expression {
                 ));
             }
         }
-        if !defects.is_empty() {
-            return Err(Error::Invalid(defects));
-        }
+        Error::of(defects)?;
         let values: Vec<f64> = (0..table.rows()).map(|row| self.at(table, row)).collect();
         let bad: Vec<usize> = (0..values.len())
             .filter(|i| !values[*i].is_finite())
@@ -549,11 +547,8 @@ impl Formulation {
                 Err(other) => return Err(other),
             }
         }
-        if defects.is_empty() {
-            Ok(formulation)
-        } else {
-            Err(Error::Invalid(defects))
-        }
+        Error::of(defects)?;
+        Ok(formulation)
     }
 
     /// Names of the columns as they were written.

@@ -288,23 +288,12 @@ pub(crate) fn symmetric_eigenvalues(matrix: &Matrix) -> Option<Vec<f64>> {
     matrix.view().self_adjoint_eigenvalues(Side::Lower).ok()
 }
 
-/// Whether a symmetric matrix is negative definite: whether Cholesky's factors of its negative exist.
+/// Whether a symmetric matrix is negative definite: whether Cholesky's pivots of its negative are above zero.
 pub(crate) fn is_negative_definite(matrix: &Matrix) -> bool {
     let n = matrix.rows;
-    let mut l = Matrix::zeros(n, n);
-    for j in 0..n {
-        for i in j..n {
-            let rest = -matrix[(i, j)] - dot(&l.row(i)[..j], &l.row(j)[..j]);
-            if i > j {
-                l[(i, j)] = rest / l[(j, j)];
-            } else if rest > 0.0 {
-                l[(j, j)] = rest.sqrt();
-            } else {
-                return false;
-            }
-        }
-    }
-    true
+    let negative = Matrix::new(n, n, matrix.data.iter().map(|x| -x).collect());
+    let l = cholesky_lower(&negative);
+    (0..n).all(|j| l[(j, j)] > 0.0)
 }
 
 /// Eigenvalues of a symmetric matrix, ascending, and its eigenvectors by columns.

@@ -531,7 +531,7 @@ impl<'a> ShareMap<'a> {
         self.evaluations += 1;
     }
 
-    fn pass(&mut self, delta: &[f64], keep: Option<&mut Choices>, out: &mut [f64]) {
+    fn pass(&mut self, delta: &[f64], keep: Option<&mut Choices>) {
         self.move_to(delta);
         self.view.level.run(Pass {
             view: &self.view,
@@ -541,6 +541,10 @@ impl<'a> ShareMap<'a> {
             shares: &mut self.halves,
             keep,
         });
+    }
+
+    /// Shares that the last [`Self::pass`] summed.
+    fn passed(&self, out: &mut [f64]) {
         for j in 0..out.len() {
             out[j] = self.v[j] * simd::sum_half(&self.halves[j]);
         }
@@ -549,7 +553,8 @@ impl<'a> ShareMap<'a> {
     /// Shares into `out`.
     pub fn shares(&mut self, delta: &[f64], out: &mut [f64]) {
         if self.view.nested() || delta.is_empty() {
-            self.pass(delta, None, out);
+            self.pass(delta, None);
+            self.passed(out);
             return;
         }
         self.move_to(delta);
@@ -580,9 +585,8 @@ impl<'a> ShareMap<'a> {
             choices.outside = Lanes::zeros(tiles);
             choices.shares = vec![0.0; n];
         }
-        let mut shares = std::mem::take(&mut choices.shares);
-        self.pass(delta, Some(choices), &mut shares);
-        choices.shares = shares;
+        self.pass(delta, Some(choices));
+        self.passed(&mut choices.shares);
     }
 }
 

@@ -268,9 +268,7 @@ impl Bound {
                 ),
             ));
         }
-        if !defects.is_empty() {
-            return Err(Error::Invalid(defects));
-        }
+        Error::of(defects)?;
         let datasets = micro
             .datasets
             .iter()

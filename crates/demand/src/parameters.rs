@@ -246,11 +246,8 @@ impl Layout {
                 )),
             }
         }
-        if defects.is_empty() {
-            Ok(layout)
-        } else {
-            Err(Error::Invalid(defects))
-        }
+        Error::of(defects)?;
+        Ok(layout)
     }
 
     fn push(

@@ -370,9 +370,7 @@ impl Problem {
                 &mut defects,
             );
         }
-        if !defects.is_empty() {
-            return Err(Error::Invalid(defects));
-        }
+        Error::of(defects)?;
         let clusters = products.labels(&names.cluster).map(|labels| {
             let mut codes = HashMap::new();
             order

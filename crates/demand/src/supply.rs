@@ -231,6 +231,26 @@ pub(crate) fn of_block(lanes: &[Lane], n: usize, block: &[u32]) -> Lanes {
     })
 }
 
+/// `sum_r w_r x_jr y_kr` for so many products, row-major.
+pub(crate) fn agent_products(
+    view: &MarketView,
+    products: usize,
+    x: &[Lane],
+    y: &[Lane],
+) -> Vec<f64> {
+    let mut out = vec![0.0; products * products];
+    Gram {
+        rows: products,
+        a: x,
+        b: y,
+        w: view.weights,
+        symmetric: false,
+        out: &mut out,
+    }
+    .at(view.level);
+    out
+}
+
 /// The matrix `M` of one block of products, row-major, with `kappa` applied.
 pub(crate) fn margin_matrix(
     view: &MarketView,
@@ -243,31 +263,9 @@ pub(crate) fn margin_matrix(
 ) -> Vec<f64> {
     let (n, b) = (view.products(), block.len());
     let a = of_block(sloped, n, block);
-    let mut matrix = vec![0.0; b * b];
-    let s = of_block(&choices.p, n, block);
-    Gram {
-        rows: b,
-        a: &a,
-        b: &s,
-        w: view.weights,
-        symmetric: false,
-        out: &mut matrix,
-    }
-    .at(view.level);
-    let within = view.nested().then(|| {
-        let c = of_block(&choices.c, n, block);
-        let mut within = vec![0.0; b * b];
-        Gram {
-            rows: b,
-            a: &a,
-            b: &c,
-            w: view.weights,
-            symmetric: false,
-            out: &mut within,
-        }
-        .at(view.level);
-        within
-    });
+    let with = |shares: &[Lane]| agent_products(view, b, &a, &of_block(shares, n, block));
+    let mut matrix = with(&choices.p);
+    let within = view.nested().then(|| with(&choices.c));
     for x in 0..b {
         let j = block[x] as usize;
         let mut kappa = vec![0.0; b];

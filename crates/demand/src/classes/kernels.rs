@@ -3,22 +3,6 @@
 use super::{Buyers, ClassMarket, ClassTastes, NESTS, Shares, Size};
 use crate::simd::{self, Kernel, LANES, Lane, ZERO, add_scaled, fma};
 
-/// Exponentials in place, padded to whole lanes.
-pub(super) struct Exponentials<'a>(pub &'a mut [f64]);
-
-impl Kernel for Exponentials<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for chunk in self.0.chunks_mut(LANES) {
-            let mut lane = [f64::NEG_INFINITY; LANES];
-            lane[..chunk.len()].copy_from_slice(chunk);
-            let values = simd::exp::<FMA>(&lane);
-            chunk.copy_from_slice(&values[..chunk.len()]);
-        }
-    }
-}
-
 /// Nest sums, inclusive values and, where asked for, probabilities of one market at tilted class sums.
 pub(super) struct Probabilities<'a> {
     pub tastes: &'a ClassTastes,

@@ -1,6 +1,6 @@
 //! Shares, utilities and surplus at given prices.
 
-use super::kernels::{Exponentials, Probabilities};
+use super::kernels::Probabilities;
 use super::{ClassMarket, Scratch, Shares, Size, Weights};
 use crate::accelerate::Anderson;
 use crate::simd::{LANES, ZERO};
@@ -31,7 +31,7 @@ impl ClassMarket<'_> {
             for value in of.iter_mut() {
                 *value -= top;
             }
-            self.tastes.level.run(Exponentials(of));
+            self.tastes.level.exp(of);
             for j in 0..n {
                 weights.of_class[k * classes + usize::from(self.layout.class[j])] += of[j];
             }

@@ -7,10 +7,9 @@
 use crate::linalg::Matrix;
 use crate::market::{Choices, MarketView};
 use crate::simd::{
-    Gram, HALF, Half, Kernel, LANES, Lane, Lanes, ZERO, add_scaled, fold_product, keep_loop,
-    sum_half,
+    HALF, Half, Kernel, LANES, Lane, Lanes, ZERO, add_scaled, fold_product, keep_loop, sum_half,
 };
-use crate::supply::{Ownership, of_block};
+use crate::supply::{Ownership, agent_products, of_block};
 
 /// What second derivatives are made of, `[tile][product]`.
 pub(super) struct Curvature<'a> {
@@ -62,24 +61,24 @@ impl<'a> Curvature<'a> {
     /// The Jacobian of `F`, and each maker's own second derivatives, in which one of `n` equal makers moves alone.
     pub(super) fn matrices(&self) -> (Matrix, Matrix) {
         let n = self.own.len();
-        let all = self.products(n, &self.b, &self.a);
+        let all = agent_products(self.view, n, &self.b, &self.a);
         let mut market = Matrix::new(n, n, all.iter().map(|x| -x).collect());
         let mut makers = Matrix::zeros(n, n);
         for block in self.ownership.blocks() {
             let count = block.len();
             let [a, c] = [&self.a, &self.c].map(|lanes| of_block(lanes, n, block));
-            let owned = self.products(count, &a, &c);
+            let owned = agent_products(self.view, count, &a, &c);
             for (x, j) in block.iter().enumerate() {
                 let j = *j as usize;
                 let row = self.ownership.row[j] as usize;
+                let alone = self.ownership.kappa(j, j);
                 for (l, kappa) in self.ownership.members(row) {
                     let Ok(y) = block.binary_search(&(l as u32)) else {
                         continue;
                     };
                     let owned = kappa * owned[x * count + y];
                     market[(j, l)] -= owned;
-                    makers[(j, l)] =
-                        -kappa.min(self.ownership.kappa(j, j)) * all[j * n + l] - owned;
+                    makers[(j, l)] = -kappa.min(alone) * all[j * n + l] - owned;
                 }
             }
         }
@@ -88,21 +87,6 @@ impl<'a> Curvature<'a> {
             makers[(j, j)] += own;
         }
         (market, makers)
-    }
-
-    /// `sum_r w x_jr y_lr` for so many products.
-    fn products(&self, rows: usize, x: &[Lane], y: &[Lane]) -> Vec<f64> {
-        let mut out = vec![0.0; rows * rows];
-        Gram {
-            rows,
-            a: x,
-            b: y,
-            w: self.view.weights,
-            symmetric: false,
-            out: &mut out,
-        }
-        .at(self.view.level);
-        out
     }
 }
 
